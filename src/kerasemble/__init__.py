@@ -1,0 +1,65 @@
+"""Combine Keras models that are already trained into one that is better, and show by how much.
+
+import kerasemble as ke
+
+ensemble = ke.combine(["a.keras", "b.h5", "c.keras"], x_valid, y_valid)
+print(ensemble.report)
+ensemble.save("ensemble.keras")   # a plain Keras model
+"""
+
+from __future__ import annotations
+
+from importlib.metadata import version as _version
+from typing import TYPE_CHECKING
+
+from kerasemble.combiners.average import Average
+from kerasemble.combiners.base import Combiner, FittedCombiner
+from kerasemble.combiners.geometric_average import GeometricAverage
+from kerasemble.combiners.majority_vote import MajorityVote
+from kerasemble.combiners.weighted_average import WeightedAverage
+from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAverage
+from kerasemble.core.errors import KerasembleError, KerasembleWarning
+from kerasemble.core.predictions import Predictions
+from kerasemble.ensemble.combine import combine
+from kerasemble.ensemble.ensemble import Ensemble, load
+from kerasemble.evaluation.compare import compare, score_members
+from kerasemble.evaluation.report import Report
+from kerasemble.members.member import Member
+from kerasemble.scoring.predict import predict
+from kerasemble.scoring.sources import load_data
+
+__version__ = _version("kerasemble")
+
+__all__ = [
+    "Average",
+    "Combiner",
+    "Ensemble",
+    "FittedCombiner",
+    "GeometricAverage",
+    "KerasembleError",
+    "KerasembleWarning",
+    "MajorityVote",
+    "Member",
+    "Predictions",
+    "Report",
+    "WeightedAverage",
+    "WeightedGeometricAverage",
+    "combine",
+    "compare",
+    "load",
+    "load_data",
+    "predict",
+    "score_members",
+]
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> type[Combiner]:
+        """Give combiners that have a file and no line above; those lines are for editors and type checkers."""
+        from kerasemble.combiners import registry
+
+        for combiner in registry().values():
+            if combiner.__name__ == name:
+                return combiner
+        msg = f"module 'kerasemble' has no attribute '{name}'"
+        raise AttributeError(msg)

@@ -1,0 +1,45 @@
+"""One combiner a file. A class that stands in a file of this folder is found by itself."""
+
+from __future__ import annotations
+
+import difflib
+import functools
+import importlib
+import inspect
+import pkgutil
+
+from kerasemble.combiners.base import Combiner, name_of
+from kerasemble.core.errors import KerasembleError
+
+
+def registry() -> dict[str, type[Combiner]]:
+    """Return every combiner by name, sorted: this folder's and those defined elsewhere in the process."""
+    _import_all()
+    pending, found = [Combiner], {}
+    while pending:
+        kind = pending.pop()
+        pending.extend(kind.__subclasses__())
+        if not inspect.isabstract(kind):
+            found[name_of(kind)] = kind
+    return dict(sorted(found.items()))
+
+
+def find(name: str) -> type[Combiner]:
+    """Return the combiner called `name`, e.g. "weighted-average".
+
+    Raises:
+        KerasembleError: there is none; the message names the nearest.
+    """
+    known = registry()
+    if name not in known:
+        near = difflib.get_close_matches(name, known, n=1)
+        hint = f" Did you mean '{near[0]}'?" if near else ""
+        msg = f"There is no combiner '{name}'.{hint} The combiners are: {', '.join(known)}."
+        raise KerasembleError(msg)
+    return known[name]
+
+
+@functools.cache
+def _import_all() -> None:
+    for module in pkgutil.iter_modules(__path__):
+        importlib.import_module(f"{__name__}.{module.name}")

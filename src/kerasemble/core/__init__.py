@@ -1,0 +1,1 @@
+"""What everything else stands on: errors, arrays, tasks, labels, predictions, metrics. NumPy only."""

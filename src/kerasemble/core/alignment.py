@@ -1,0 +1,64 @@
+"""How members were read: a record that travels with predictions, fitted combiners and saved ensembles."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any, Literal
+
+Output = Literal["probabilities", "logits"]
+
+
+@dataclasses.dataclass(frozen=True)
+class InputSpec:
+    """The one kind of input that all members are shown.
+
+    Args:
+        shape: of one sample, None where it varies.
+        dtype: of the ensemble's input, e.g. "float32".
+        range: the lowest and highest value that the data can take, None where no member needs to know.
+    """
+
+    shape: tuple[int | None, ...]
+    dtype: str = "float32"
+    range: tuple[float, float] | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Reading:
+    """How one member's raw answer becomes probabilities over the ensemble's classes.
+
+    Args:
+        output: what the raw values are.
+        columns: how many of them there are; 1 is the probability (or logit) of the second of two classes.
+        order: for each class of the ensemble the member's column.
+        steps: what is done to its input and output, in words, for tables.
+    """
+
+    output: Output
+    columns: int
+    order: tuple[int, ...]
+    steps: tuple[str, ...] = ()
+
+
+@dataclasses.dataclass(frozen=True)
+class Alignment:
+    """The input that all members share and the reading of each, in the members' order."""
+
+    inputs: InputSpec
+    readings: tuple[Reading, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return this as lists, numbers and strings."""
+        return dataclasses.asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Alignment:
+        """Return what `to_json` described."""
+        inputs = data["inputs"]
+        span = inputs["range"]
+        spec = InputSpec(tuple(inputs["shape"]), inputs["dtype"], None if span is None else (span[0], span[1]))
+        readings = tuple(
+            Reading(item["output"], item["columns"], tuple(item["order"]), tuple(item["steps"]))
+            for item in data["readings"]
+        )
+        return cls(spec, readings)

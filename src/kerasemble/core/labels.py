@@ -1,0 +1,119 @@
+"""Labels of any usual form become class indices, or an error that says which rows are wrong."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from kerasemble.core.arrays import IntArray, first
+from kerasemble.core.errors import KerasembleError
+
+
+def encode_labels(y: npt.ArrayLike, classes: Sequence[str], samples: int, *, ordered: bool = True) -> IntArray:
+    """Return the index into `classes` of each label.
+
+    Args:
+        y: (samples,) or (samples, 1) class indices from 0, or class names; or (samples, classes) one-hot rows.
+        classes: the class names, in the order that indices follow.
+        samples: how many labels there must be.
+        ordered: False where nobody said which order of the classes integer labels follow.
+
+    Returns:
+        int64 array (samples,).
+
+    Raises:
+        KerasembleError: the labels are of another length or kind, or name classes that do not exist.
+
+    Example:
+        >>> encode_labels(["dog", "cat"], ["cat", "dog"], 2)
+        array([1, 0])
+    """
+    labels = _as_array(y)
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        labels = labels[:, 0]
+    if labels.ndim not in (1, 2):
+        msg = f"Labels must be (samples,) indices or names, or (samples, classes) one-hot. Received: {labels.shape}."
+        raise KerasembleError(msg)
+    if len(labels) != samples:
+        msg = f"There are {len(labels)} labels for {samples} rows of data. Give one label for each row, in its order."
+        raise KerasembleError(msg)
+    if labels.dtype.kind in "US":
+        return _from_names(labels.astype(str), classes)
+    if not ordered:
+        msg = (
+            "Labels are numbers, but the members name the same classes in different orders, so nobody can say which "
+            "class a number means. Give classes=[...] in the order that the numbers follow, or labels by name."
+        )
+        raise KerasembleError(msg)
+    if labels.dtype.kind not in "biuf":
+        msg = f"Labels must be class indices or class names. Received: dtype {labels.dtype}."
+        raise KerasembleError(msg)
+    if labels.dtype.kind == "f" and not np.isfinite(labels).all():
+        rows = np.flatnonzero(~np.isfinite(labels.reshape(samples, -1)).all(axis=1))
+        msg = f"Labels are missing (NaN or infinity) in rows {first(rows)}. Leave those rows out."
+        raise KerasembleError(msg)
+    return _from_one_hot(labels, classes) if labels.ndim == 2 else _from_indices(labels, classes)
+
+
+def _as_array(y: npt.ArrayLike) -> npt.NDArray[np.generic]:
+    try:
+        labels = np.asarray(y)
+    except ValueError as error:
+        msg = f"Labels are ragged: give one label for each row. ({error})"
+        raise KerasembleError(msg) from error
+    if labels.dtype == object and labels.size and all(isinstance(label, str) for label in labels.ravel()):
+        return labels.astype(str)
+    return labels
+
+
+def _from_names(labels: npt.NDArray[np.str_], classes: Sequence[str]) -> IntArray:
+    if labels.ndim != 1:
+        msg = f"Class names must be given one for each row. Received: shape {labels.shape}."
+        raise KerasembleError(msg)
+    position = {name: index for index, name in enumerate(classes)}
+    unknown = sorted(set(labels.tolist()) - set(position))
+    if unknown:
+        msg = (
+            f"Labels name classes that no member has: {first(unknown)}. The classes are: {first(list(classes), 20)}. "
+            "Give classes=[...] (--classes) with the names that the labels use, in the members' order."
+        )
+        raise KerasembleError(msg)
+    return np.array([position[label] for label in labels.tolist()], dtype=np.int64)
+
+
+def _from_indices(labels: npt.NDArray[np.generic], classes: Sequence[str]) -> IntArray:
+    indices = labels.astype(np.int64)
+    if labels.dtype.kind == "f" and not np.array_equal(indices, labels):
+        rows = np.flatnonzero(indices != labels)
+        msg = f"Label {labels[rows[0]]} in row {rows[0]} is not a whole number. Labels are class indices from 0."
+        raise KerasembleError(msg)
+    count, low, high = len(classes), int(indices.min(initial=0)), int(indices.max(initial=0))
+    if high == count and indices.size and int(indices.min()) >= 1:
+        msg = f"The largest label is {high} with {count} classes: do labels count from 1? Give labels - 1."
+        raise KerasembleError(msg)
+    if low < 0 or high >= count:
+        rows = np.flatnonzero((indices < 0) | (indices >= count))
+        received = first(sorted({int(indices[row]) for row in rows}))
+        msg = f"Labels must be 0 to {count - 1} for {count} classes. Received: {received}, in rows {first(rows)}."
+        raise KerasembleError(msg)
+    return indices
+
+
+def _from_one_hot(labels: npt.NDArray[np.generic], classes: Sequence[str]) -> IntArray:
+    values = labels.astype(np.float64)
+    if values.shape[1] != len(classes):
+        msg = f"One-hot labels have {values.shape[1]} columns for {len(classes)} classes."
+        raise KerasembleError(msg)
+    off = np.abs(values.sum(axis=1) - 1) > 1e-6
+    if off.any() or (values < 0).any():
+        rows = np.flatnonzero(off | (values < 0).any(axis=1))
+        msg = f"Labels of shape {values.shape} must be one-hot rows that sum to one. Not so: rows {first(rows)}."
+        raise KerasembleError(msg)
+    soft = values.max(axis=1) < 1 - 1e-6
+    if soft.any():
+        rows = np.flatnonzero(soft)
+        msg = f"Soft labels are not supported yet (rows {first(rows)}). Give the most likely class of each row."
+        raise KerasembleError(msg)
+    return np.asarray(values.argmax(axis=1), dtype=np.int64)

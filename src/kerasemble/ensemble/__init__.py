@@ -1,0 +1,1 @@
+"""Members and a fitted combiner become one plain Keras model."""

@@ -1,0 +1,262 @@
+"""Members and a combiner: predicts, becomes a plain Keras model, and comes back from its file."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, final
+
+import numpy as np
+import numpy.typing as npt
+
+from kerasemble.combiners.average import Average
+from kerasemble.combiners.base import Combiner, FittedCombiner, label
+from kerasemble.core.alignment import Alignment, Reading
+from kerasemble.core.arrays import FloatArray, first
+from kerasemble.core.errors import KerasembleError, warn
+from kerasemble.core.predictions import Predictions
+from kerasemble.ensemble.archive import read_record, write_archive
+from kerasemble.ensemble.graph import build_graph, layer_names
+from kerasemble.ensemble.probe import probe
+from kerasemble.ensemble.record import make_record, member_records
+from kerasemble.evaluation.report import Report
+from kerasemble.members.files import load_file
+from kerasemble.members.member import Member, Model, as_members, name_of
+from kerasemble.members.preprocessing import detect_range
+from kerasemble.scoring.predict import predict
+from kerasemble.scoring.sources import check_data
+
+# Rows on which it is seen how members are read: enough to tell logits from probabilities, few enough to be quick.
+_ROWS_TO_ALIGN = 256
+
+
+@final
+class Ensemble:
+    """Pre-trained models and a combiner, as one model.
+
+    Args:
+        members: models, paths of models, or `Member`s that say how a model is read.
+        combiner: a fitted one; or one that learns nothing, such as `Average()`, the default; or one that learns, for
+            which `fit` is called first.
+        classes: class names in the order of the output; the members' own where left out.
+        data_range: lowest and highest value the data can take; detected where left out and where a member asks.
+        report: the comparison that led to this ensemble, which is saved with it.
+
+    Raises:
+        KerasembleError: there are no members, two have one name, or the combiner was fitted for others.
+
+    Example:
+        >>> ensemble = Ensemble([resnet, "vit.keras"])  # doctest: +SKIP
+        >>> probabilities = ensemble.predict(x)  # doctest: +SKIP
+        >>> ensemble.save("ensemble.keras")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member | Model | str | os.PathLike[str]],
+        combiner: Combiner | FittedCombiner | None = None,
+        *,
+        classes: Sequence[object] | None = None,
+        data_range: tuple[float, float] | None = None,
+        report: Report | None = None,
+    ) -> None:
+        """Check members and combiner; nothing is loaded or run yet."""
+        self.combiner: Combiner | FittedCombiner = Average() if combiner is None else combiner
+        self.members = as_members(members)
+        if isinstance(self.combiner, FittedCombiner):
+            self.members = _in_order(self.members, self.combiner.members)
+        elif len(self.members) == 1:
+            warn(f"There is one member ('{self.members[0].name}'): nothing to combine.")
+        self.report = report
+        self._classes = classes
+        self._data_range = data_range
+        self._records: list[dict[str, Any]] | None = None
+        self._model: Model | None = None
+
+    @property
+    def classes(self) -> tuple[str, ...] | None:
+        """The class names in the order of the output, None while no data was seen."""
+        if isinstance(self.combiner, FittedCombiner):
+            return self.combiner.classes
+        return None if self._classes is None else tuple(str(name) for name in self._classes)
+
+    def fit(
+        self,
+        x: npt.ArrayLike,
+        y: npt.ArrayLike,
+        *,
+        store: str | os.PathLike[str] | None = None,
+        progress: Callable[[str, int, int], None] | None = None,
+    ) -> Ensemble:
+        """Return this ensemble with its combiner fitted; the members are run once and not changed.
+
+        Args:
+            x: (samples, ...) data that the members were not trained on.
+            y: (samples,) labels: class indices, names, or one-hot rows.
+            store: folder in which the members' answers are kept, as in `predict`.
+            progress: called with a member's name, the rows done and the rows in all.
+
+        Raises:
+            KerasembleError: data, labels or members cannot be used; the message says which and the cure.
+        """
+        seen = predict(
+            self.members, x, classes=self.classes, data_range=self._data_range, store=store, progress=progress
+        )
+        recipe = self.combiner.combiner if isinstance(self.combiner, FittedCombiner) else self.combiner
+        return Ensemble(self.members, recipe.fit(seen, y), data_range=self._data_range)
+
+    def predict(self, x: npt.ArrayLike, *, batch_size: int = 256) -> FloatArray:
+        """Return the combined probabilities, float32 (samples, classes).
+
+        Args:
+            x: (samples, ...) data in its own range, as the ensemble was fitted on.
+            batch_size: samples at a time.
+
+        Raises:
+            KerasembleError: the combiner has to learn first, or the data is not what the members take.
+        """
+        array = check_data(x)
+        fitted = self._align(array)
+        _check_like_fitted(array, fitted)
+        if self._model is None:
+            self._model = build_graph(self.members, fitted)
+        return np.asarray(self._model.predict(array, batch_size=batch_size, verbose=0))
+
+    def to_keras(self) -> Model:
+        """Return a new plain `keras.Model`: functional, of Keras built-ins only, its members copies and frozen.
+
+        Its learned weights are trainable: `compile` and `fit` train them with the members as they are. To train the
+        members too, set `model.get_layer("member_<name>").trainable = True` first.
+
+        Raises:
+            KerasembleError: the combiner has to learn first, a member cannot be copied, or nothing was run yet and
+                the members alone do not say what their input and output is.
+        """
+        return build_graph(self.members, self._align(None))
+
+    def trained(self, model: Model) -> Ensemble:
+        """Return this ensemble with what `model`, which `to_keras` made, learned by training since.
+
+        Raises:
+            KerasembleError: the model is not one that this ensemble's `to_keras` made.
+        """
+        return _from_model(model, self._align(None), self.report, self._member_records())
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write one plain `.keras` file, whole or not at all, and return its path.
+
+        Bare Keras opens it; `kerasemble.load` gives the whole ensemble back, by an entry that Keras ignores.
+
+        Raises:
+            KerasembleError: the path is taken and `overwrite` is False, cannot be written, or `to_keras` fails.
+        """
+        fitted = self._align(None)
+        record = make_record(fitted, self._member_records(), self.report)
+        return write_archive(build_graph(self.members, fitted), record, path, overwrite=overwrite)
+
+    def _member_records(self) -> list[dict[str, Any]]:
+        return member_records(self.members) if self._records is None else self._records
+
+    def _align(self, x: npt.NDArray[Any] | None) -> FittedCombiner:
+        """Return the fitted combiner with its alignment, found on the first rows of `x`, or on noise where None."""
+        now = self.combiner
+        if isinstance(now, FittedCombiner) and now.alignment is not None:
+            return now
+        if isinstance(now, Combiner) and now.given([name_of(member) for member in self.members]) is None:
+            msg = f"{type(now).__name__} learns from labels. Call fit(x, y) first and use the ensemble it returns."
+            raise KerasembleError(msg)
+        if x is None:
+            seen = probe(self.members, self.classes, self._data_range)
+        else:
+            span = self._data_range or detect_range(x)
+            seen = predict(self.members, x[:_ROWS_TO_ALIGN], classes=self.classes, data_range=span)
+        self.combiner = _fit_to(now, seen)
+        return self.combiner
+
+    def __repr__(self) -> str:
+        """Say which members and which combiner."""
+        names = first([name_of(member) for member in self.members])
+        if isinstance(self.combiner, FittedCombiner):
+            return f"Ensemble of {names}. {self.combiner!r}"
+        return f"Ensemble of {names} by {label(self.combiner)}"
+
+
+def load(path: str | os.PathLike[str]) -> Ensemble:
+    """Return the ensemble in a `.keras` file that `Ensemble.save` wrote.
+
+    Raises:
+        KerasembleError: the file is no model, or not one that kerasemble made.
+
+    Example:
+        >>> load("ensemble.keras").predict(x)  # doctest: +SKIP
+    """
+    record = read_record(path)
+    if record is None:
+        msg = f"{path} holds a plain model, not an ensemble. Open it with keras.saving.load_model, or make it a Member."
+        raise KerasembleError(msg)
+    report = None if record["report"] is None else Report.from_json(record["report"])
+    return _from_model(load_file(path), FittedCombiner.from_json(record["fitted"]), report, record["members"])
+
+
+def _from_model(model: Model, fitted: FittedCombiner, report: Report | None, records: list[dict[str, Any]]) -> Ensemble:
+    """Return the ensemble whose graph is `model`: its branches are members that are aligned already."""
+    try:
+        branches = [model.get_layer(name) for name in layer_names(fitted.members)]
+        kernels = {name: model.get_layer(name).get_weights()[0] for name in fitted.learned}
+    except ValueError as error:
+        msg = f"This model is not the ensemble's own: {error}"
+        raise KerasembleError(msg) from error
+    learned = {
+        name: np.asarray(kernels[name], dtype=np.float64).reshape(array.shape) for name, array in fitted.learned.items()
+    }
+    members = [
+        Member(branch, name=name, output="probabilities", classes=fitted.classes)
+        for branch, name in zip(branches, fitted.members, strict=True)
+    ]
+    alignment = fitted.alignment
+    if alignment is not None:
+        order = tuple(range(len(fitted.classes)))
+        readings = tuple(Reading("probabilities", len(order), order, reading.steps) for reading in alignment.readings)
+        alignment = Alignment(alignment.inputs, readings)
+    ensemble = Ensemble(members, dataclasses.replace(fitted, learned=learned, alignment=alignment), report=report)
+    ensemble._records = records  # noqa: SLF001 - of the class in this file
+    return ensemble
+
+
+def _fit_to(combiner: Combiner | FittedCombiner, seen: Predictions) -> FittedCombiner:
+    if isinstance(combiner, Combiner):
+        return combiner.fit(seen)
+    if combiner.classes != seen.classes:
+        msg = f"The combiner was fitted for the classes {combiner.classes}. The members answer over {seen.classes}."
+        raise KerasembleError(msg)
+    return dataclasses.replace(combiner, alignment=seen.alignment)
+
+
+def _in_order(members: Sequence[Member], names: tuple[str, ...]) -> tuple[Member, ...]:
+    """Return members in the order that a combiner was fitted for."""
+    known = {name_of(member): member for member in members}
+    if set(known) != set(names):
+        msg = f"The combiner was fitted for the members {first(names, 20)}. Received: {first(list(known), 20)}."
+        raise KerasembleError(msg)
+    return tuple(known[name] for name in names)
+
+
+def _check_like_fitted(x: npt.NDArray[Any], fitted: FittedCombiner) -> None:
+    """Refuse data of another shape than the members were aligned to, and warn of another range."""
+    inputs = fitted.alignment.inputs if fitted.alignment is not None else None
+    if inputs is None:
+        return
+    shape = x.shape[1:]
+    if len(shape) != len(inputs.shape) or any(
+        want not in (None, have) for have, want in zip(shape, inputs.shape, strict=True)
+    ):
+        msg = f"The ensemble takes samples of shape {inputs.shape}. Received: {shape}."
+        raise KerasembleError(msg)
+    span = detect_range(x)
+    if inputs.range is not None and span is not None and span != inputs.range:
+        warn(
+            f"The data lies in {span[0]:g}..{span[1]:g}, but members were aligned to data in "
+            f"{inputs.range[0]:g}..{inputs.range[1]:g}: is it scaled as it was then?"
+        )

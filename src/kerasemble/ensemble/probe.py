@@ -1,0 +1,55 @@
+"""How members are read where no data is at hand: from their own shapes, and what they answer to noise."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kerasemble.core.errors import KerasembleError
+from kerasemble.core.predictions import Predictions
+from kerasemble.members.member import Member, name_of
+from kerasemble.members.opening import input_of
+from kerasemble.scoring.predict import predict
+
+_ROWS = 32
+
+
+def probe(
+    members: Sequence[Member], classes: Sequence[object] | None, data_range: tuple[float, float] | None
+) -> Predictions:
+    """Return the members' answers to noise in the largest of their input shapes.
+
+    Only what is certain is accepted: probabilities show on any input, logits do not.
+
+    Raises:
+        KerasembleError: the members do not say what they take, or need to be told the data's range or their output.
+    """
+    by_name = [member for member in members if isinstance(member.preprocess, str)]
+    if by_name and data_range is None:
+        msg = (
+            f"Member '{by_name[0].name}' expects '{by_name[0].preprocess}', which depends on the data's range. Give "
+            "Ensemble(..., data_range=(low, high)), or fit or predict on data first."
+        )
+        raise KerasembleError(msg)
+    taken = [input_of(member.load(), name_of(member)) for member in members]
+    shapes = [shape for shape, _ in taken if shape is not None and None not in shape]
+    if not shapes:
+        msg = "No member says the shape of its input. Fit or predict on data first."
+        raise KerasembleError(msg)
+    # The largest loses nothing: the others are made from it by resizing down.
+    shape = max(shapes, key=lambda sizes: int(np.prod([size or 1 for size in sizes])))
+    low, high = data_range or (0.0, 1.0)
+    x = np.random.default_rng(0).uniform(low, high, size=(_ROWS, *(size or 1 for size in shape)))
+    whole = all("int" in dtype for _, dtype in taken)
+    x = np.zeros(x.shape, dtype=np.int32) if whole else x.astype(np.float32)
+    seen = predict(members, x, classes=classes, data_range=data_range)
+    readings = seen.alignment.readings if seen.alignment is not None else ()
+    for member, reading in zip(members, readings, strict=True):
+        if member.output == "auto" and reading.output != "probabilities":
+            msg = (
+                f"Member '{member.name}' does not return probabilities. Give Member(..., output='logits') if they are "
+                "logits, or fit or predict on data first."
+            )
+            raise KerasembleError(msg)
+    return seen

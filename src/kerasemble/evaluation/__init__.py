@@ -1,0 +1,1 @@
+"""An honest estimate of what a combination gains. NumPy only."""

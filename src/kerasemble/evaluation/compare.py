@@ -1,0 +1,180 @@
+"""Members and combiners scored on the same rows, each on rows that its fit did not see."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable, Sequence
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+
+from kerasemble.combiners import find, registry
+from kerasemble.combiners.base import Combiner, label
+from kerasemble.core.arrays import FloatArray, IntArray
+from kerasemble.core.errors import KerasembleError, warn
+from kerasemble.core.labels import encode_labels
+from kerasemble.core.metrics import hits, log_losses
+from kerasemble.core.predictions import Predictions
+from kerasemble.evaluation.crossfit import cross_fit, stratified_folds
+from kerasemble.evaluation.report import Report, Score
+from kerasemble.evaluation.significance import paired_interval
+from kerasemble.evaluation.suspicions import suspicions
+
+# Below this many labelled rows the choice among combiners is itself guesswork: at 50 rows choosing by
+# cross-fitted loss was worse than always taking the shrunk log-linear pool, which is what `auto` then takes.
+_ENOUGH_TO_CHOOSE = 200
+_WITHOUT_CHOICE = "weighted-geometric-average"
+
+
+def compare(
+    predictions: Predictions,
+    y: npt.ArrayLike,
+    combiners: Iterable[Combiner] | None = None,
+    *,
+    cv: int = 5,
+    seed: int = 0,
+    prefer: Combiner | None = None,
+) -> Report:
+    """Score every member and every combiner, and say whether combining is worth it.
+
+    Combiners are cross-fitted: the rows are divided into `cv` stratified folds, and each row is scored with what was
+    learned from the other folds. The choice of the best of them is made on those same scores, so the winner's score
+    is slightly optimistic; score the saved ensemble on rows of their own for the last word.
+
+    Args:
+        predictions: (members, samples, ..., classes) of data that the members were not trained on.
+        y: (samples,) labels: class indices, names, or one-hot rows.
+        combiners: the ones to compare; every known one with its defaults where left out.
+        cv: number of folds, at least 2; fewer where there are fewer rows.
+        seed: of the division into folds.
+        prefer: the one of `combiners` that the verdict is about; the best where left out.
+
+    Returns:
+        The scores, the intervals and the verdict; it prints itself.
+
+    Raises:
+        KerasembleError: labels do not fit the predictions, or there are fewer than two rows.
+
+    Example:
+        >>> import kerasemble as ke
+        >>> seen = ke.Predictions.from_arrays({"a": [[0.9, 0.1], [0.4, 0.6]], "b": [[0.8, 0.2], [0.3, 0.7]]})
+        >>> ke.compare(seen, [0, 1], [ke.Average()]).verdict
+        'keep b: no combination is better (log loss 0.290 against 0.308 of the average).'
+    """
+    labels = encode_labels(y, predictions.classes, predictions.samples, ordered=predictions.ordered)
+    # From here on labels are indices into the classes, whoever's order that is.
+    predictions = dataclasses.replace(predictions, ordered=True)
+    if predictions.samples < 2 or cv < 2:
+        msg = f"Cross-fitting needs two labelled rows and two folds. Received: {predictions.samples} rows, cv={cv}."
+        raise KerasembleError(msg)
+    folds = stratified_folds(labels, min(cv, predictions.samples), seed)
+    chosen_from = list(combiners) if combiners is not None else [kind() for kind in registry().values()]
+    results = [(label(combiner), cross_fit(combiner, predictions, labels, folds)) for combiner in chosen_from]
+    report = _report(predictions, labels, results, int(folds.max()) + 1, None if prefer is None else label(prefer))
+    for warning in report.warnings:
+        warn(warning)
+    return report
+
+
+def score_members(predictions: Predictions, y: npt.ArrayLike, ensemble: str | None = None) -> Report:
+    """Score models as they are, nothing fitted: for an ensemble on data that nobody has seen.
+
+    Args:
+        predictions: of the models, an ensemble among them or not.
+        y: (samples,) labels: class indices, names, or one-hot rows.
+        ensemble: name of the one that the others are to be compared with.
+
+    Returns:
+        The scores, where `ensemble` counts as a combiner of the others.
+
+    Raises:
+        KerasembleError: labels do not fit the predictions, or there are fewer than two rows.
+    """
+    labels = encode_labels(y, predictions.classes, predictions.samples, ordered=predictions.ordered)
+    if predictions.samples < 2:
+        msg = f"Scoring needs at least two labelled rows. Received: {predictions.samples}."
+        raise KerasembleError(msg)
+    members = [name for name in predictions.members if name != ensemble]
+    if ensemble is None or not members:
+        return _report(predictions, labels, [], 1)
+    combined = predictions.only([ensemble]).values[0]
+    return _report(predictions.only(members), labels, [(ensemble, combined)], 1)
+
+
+def choose(report: Report, combiners: Sequence[Combiner]) -> Combiner | str:
+    """Return what `auto` takes: the chosen combiner of a comparison of `combiners`, or a member's name."""
+    if report.chosen.kind == "member":
+        return report.chosen.name
+    return next(combiner for combiner in combiners if label(combiner) == report.chosen.name)
+
+
+def _report(
+    predictions: Predictions,
+    labels: IntArray,
+    combined: Sequence[tuple[str, FloatArray]],
+    folds: int,
+    preferred: str | None = None,
+) -> Report:
+    losses = [log_losses(values, labels) for values in predictions.values]
+    baseline = losses[int(np.argmin([loss.mean() for loss in losses]))]
+
+    def score(name: str, kind: Literal["member", "combiner"], values: FloatArray) -> Score:
+        loss = log_losses(values, labels)
+        accuracy = float(hits(values, labels).mean())
+        return Score(name, kind, accuracy, float(loss.mean()), paired_interval(baseline, loss))
+
+    members = [
+        score(name, "member", values) for name, values in zip(predictions.members, predictions.values, strict=True)
+    ]
+    candidates = [score(name, "combiner", values) for name, values in combined]
+    best_member = min(members, key=lambda each: each.log_loss)
+    guess = folds > 1 and predictions.samples < _ENOUGH_TO_CHOOSE and len(candidates) > 1
+    if preferred is None:
+        chosen = _choose(candidates, best_member, label(find(_WITHOUT_CHOICE)) if guess else None)
+    else:
+        chosen = next(each for each in candidates if each.name == preferred)
+    return Report(
+        scores=(*members, *candidates),
+        best_member=best_member,
+        chosen=chosen,
+        verdict=_verdict(chosen, candidates, best_member, predictions.samples if guess and not preferred else None),
+        samples=predictions.samples,
+        folds=folds,
+        warnings=suspicions(predictions, labels),
+        readings=_readings(predictions),
+    )
+
+
+def _readings(predictions: Predictions) -> dict[str, str]:
+    if predictions.alignment is None:
+        return {}
+    steps = (", ".join(reading.steps) or "as it is" for reading in predictions.alignment.readings)
+    return dict(zip(predictions.members, steps, strict=True))
+
+
+def _choose(candidates: Sequence[Score], best_member: Score, only: str | None) -> Score:
+    """Return the best member or the best of the candidates, of which only that called `only` counts where given."""
+    allowed = [each for each in candidates if each.name == only] or candidates
+    return min([best_member, *allowed], key=lambda each: each.log_loss)
+
+
+def _verdict(chosen: Score, candidates: Sequence[Score], best_member: Score, too_few: int | None) -> str:
+    """Return what to do in a sentence; `too_few` is the number of rows where those are too few to choose by."""
+    if not candidates:
+        return f"{best_member.name} is the best: log loss {best_member.log_loss:.3f}."
+    if chosen.kind == "member":
+        rival = min(candidates, key=lambda each: each.log_loss)
+        losses = f"log loss {chosen.log_loss:.3f} against {rival.log_loss:.3f} of the {rival.name}"
+        return f"keep {chosen.name}: no combination is better ({losses})."
+    mean, low, high = chosen.gain
+    interval = f"95 % interval {low:.3f} to {high:.3f}"
+    if low > 0:
+        sure = f"the gain is real ({interval})"
+    elif mean > 0:
+        sure = f"the gain of {mean:.3f} may be chance ({interval})"
+    else:
+        sure = f"it is worse, so keep {best_member.name} ({interval})"
+    losses = f"log loss {chosen.log_loss:.3f} against {best_member.log_loss:.3f} of the best member"
+    note = f" {too_few} rows are too few to choose among combiners by, so the default was taken." if too_few else ""
+    return f"{chosen.name}: {losses} ({best_member.name}); {sure}.{note}"

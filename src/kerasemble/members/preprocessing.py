@@ -1,0 +1,168 @@
+"""From the data, whatever it is, to what a member expects: Keras layers and a word for each."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kerasemble.core.errors import KerasembleError
+from kerasemble.members.backend import import_keras
+
+# Target ranges, and the ImageNet statistics that keras.applications and torchvision subtract.
+_RANGES = {"0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0), "0..255": (0.0, 255.0)}
+_CAFFE_MEANS_BGR = (103.939, 116.779, 123.68)
+_TORCH_MEANS, _TORCH_DEVIATIONS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+CONVENTIONS = (*_RANGES, "caffe", "torch")
+
+Range = tuple[float, float]
+# A symbolic Keras tensor.
+Symbol = Any
+
+
+class Prepared(NamedTuple):
+    """What goes into the member, and what was done to the data, in words."""
+
+    tensor: Symbol
+    steps: tuple[str, ...]
+
+
+def detect_range(x: npt.NDArray[Any]) -> Range | None:
+    """Return the range that data (samples, ...) is stored in, or None where it follows no convention.
+
+    uint8 is 0..255; floats are 0..1, -1..1 or 0..255 where they lie within one and use more than the one before.
+    """
+    if x.dtype == np.uint8:
+        return (0.0, 255.0)
+    low, high = float(x.min()), float(x.max())
+    candidates = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
+    return next((span for span in candidates if span[0] <= low and high <= span[1]), None)
+
+
+def prepare(tensor: Symbol, expected: tuple[int | None, ...] | None, options: Options) -> Prepared:
+    """Return `tensor` in the shape and range that a member expects.
+
+    Args:
+        tensor: symbolic, (batch, *shape of one sample).
+        expected: shape of one sample for the member, None where it does not say.
+        options: the member's name and preprocessing, and the data's range.
+
+    Raises:
+        KerasembleError: the data cannot become what the member expects by anything that is certain.
+    """
+    steps: list[str] = []
+    if expected is not None and len(expected) == 3:
+        tensor = _fit_channels(tensor, expected[2], steps)
+    tensor = _convention(tensor, options, steps)
+    if expected is not None:
+        tensor = _fit_shape(tensor, expected, options.name, steps)
+    return Prepared(tensor, tuple(steps))
+
+
+class Options(NamedTuple):
+    """What `prepare` needs to know of a member, and the range of the data where it is known."""
+
+    name: str
+    preprocess: Any
+    range: Range | None
+
+
+def _fit_channels(tensor: Symbol, channels: int | None, steps: list[str]) -> Symbol:
+    """Give an image the member's number of channels: repeat grey, or weigh colours to grey."""
+    keras = import_keras()
+    if len(tensor.shape) == 3:
+        tensor = keras.ops.expand_dims(tensor, -1)
+    if len(tensor.shape) != 4 or channels is None or tensor.shape[-1] == channels:
+        return tensor
+    if tensor.shape[-1] == 1 and channels == 3:
+        steps.append("grey to 3 channels")
+        return keras.ops.repeat(tensor, 3, axis=-1)
+    if tensor.shape[-1] == 3 and channels == 1:
+        steps.append("colour to grey")
+        return keras.ops.image.rgb_to_grayscale(tensor)
+    return tensor
+
+
+def _convention(tensor: Symbol, options: Options, steps: list[str]) -> Symbol:
+    keras = import_keras()
+    chosen = options.preprocess
+    if chosen is None:
+        return tensor
+    if not isinstance(chosen, str):
+        for layer in chosen if isinstance(chosen, list | tuple) else [chosen]:
+            tensor = _copy(layer, tensor)(tensor)
+            steps.append(layer.name)
+        return tensor
+    if options.range is None:
+        msg = (
+            f"Member '{options.name}' expects '{chosen}', but the data follows no range that is known (0..1, -1..1, "
+            "0..255). Give data_range=(low, high) (--data-range low..high), or a keras.layers.Rescaling as preprocess."
+        )
+        raise KerasembleError(msg)
+    low, high = options.range
+    scale, offset = _rescaling(chosen, low, high)
+    if chosen in ("caffe", "torch") and tensor.shape[-1] != 3:
+        msg = f"Member '{options.name}' expects '{chosen}', which is for 3 channels. The data has {tensor.shape[-1]}."
+        raise KerasembleError(msg)
+    steps.append(f"{low:g}..{high:g} to {chosen}")
+    if chosen == "caffe":
+        tensor = keras.ops.flip(tensor, axis=-1)
+    if (np.ravel(scale) == 1).all() and (np.ravel(offset) == 0).all():
+        return tensor
+    return keras.layers.Rescaling(scale, offset, name="rescaling")(tensor)
+
+
+def _rescaling(chosen: str, low: float, high: float) -> tuple[Any, Any]:
+    """Return scale and offset, numbers or one for each channel, from low..high to a convention."""
+    span = high - low
+    if chosen == "caffe":
+        return 255 / span, [-255 * low / span - mean for mean in _CAFFE_MEANS_BGR]
+    if chosen == "torch":
+        scales = [1 / (span * deviation) for deviation in _TORCH_DEVIATIONS]
+        offsets = [(-low / span - mean) / dev for mean, dev in zip(_TORCH_MEANS, _TORCH_DEVIATIONS, strict=True)]
+        return scales, offsets
+    bottom, top = _RANGES[chosen]
+    return (top - bottom) / span, bottom - low * (top - bottom) / span
+
+
+def _fit_shape(tensor: Symbol, expected: tuple[int | None, ...], name: str, steps: list[str]) -> Symbol:
+    """Resize images, drop or add an axis of one channel, flatten; refuse all else."""
+    keras = import_keras()
+    received = tuple(tensor.shape[1:])
+    if _fits(received, expected):
+        return tensor
+    if len(received) == 3 and len(expected) == 3 and _fits(received[2:], expected[2:]):
+        height, width = (want or have for want, have in zip(expected[:2], received[:2], strict=True))
+        steps.append(f"resize {received[0]}x{received[1]} to {height}x{width}")
+        return keras.layers.Resizing(height, width, name="resizing")(tensor)
+    if received[-1] == 1 and _fits(received[:-1], expected):
+        return keras.ops.squeeze(tensor, axis=-1)
+    if expected[-1] == 1 and _fits(received, expected[:-1]):
+        return keras.ops.expand_dims(tensor, -1)
+    if len(expected) == 1 and None not in received and int(np.prod(received)) == expected[0]:
+        steps.append(f"flatten to {expected[0]}")
+        return keras.ops.reshape(tensor, (-1, expected[0]))
+    msg = (
+        f"Member '{name}' takes input of shape {_shape(expected)}; the data has {_shape(received)}. Only images are "
+        "resized unasked; give Member(..., preprocess=[layers]) that make the one from the other, or other data."
+    )
+    raise KerasembleError(msg)
+
+
+def _fits(received: tuple[int | None, ...], expected: tuple[int | None, ...]) -> bool:
+    pairs = zip(received, expected, strict=False)
+    return len(received) == len(expected) and all(have == want or want is None for have, want in pairs)
+
+
+def _shape(shape: tuple[int | None, ...]) -> str:
+    return "x".join("any" if size is None else str(size) for size in shape) or "one number"
+
+
+def _copy(layer: Any, tensor: Symbol) -> Any:  # noqa: ANN401 - a Keras layer
+    """Return a copy of the user's layer, weights included, so that theirs is not tied to our graph."""
+    copy = type(layer).from_config(layer.get_config())
+    if layer.weights:
+        copy.build(tensor.shape)
+        copy.set_weights(layer.get_weights())
+    return copy

@@ -1,0 +1,1 @@
+"""The data side: reading it, and running each member over it once."""

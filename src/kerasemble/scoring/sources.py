@@ -1,0 +1,137 @@
+"""Data files become arrays: an `.npz`, or a folder with one subfolder of images for each class."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kerasemble.core.arrays import first
+from kerasemble.core.errors import KerasembleError
+
+_IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
+
+
+class Data(NamedTuple):
+    """Samples (samples, ...), their labels (samples, ...) and the class names; None where there are none."""
+
+    x: npt.NDArray[Any]
+    y: npt.NDArray[Any] | None
+    classes: tuple[str, ...] | None
+
+
+def load_data(path: str | os.PathLike[str], image_size: tuple[int, int] | None = None) -> Data:
+    """Return what is in an `.npz` with `x`, and `y` and `classes` if it has them, or in a folder of images.
+
+    Args:
+        path: of the file, or of a folder whose subfolders are named by the classes. A folder of images without
+            subfolders is data without labels.
+        image_size: (height, width) that images are resized to; needed where they differ in size.
+
+    Raises:
+        KerasembleError: there is nothing there, it cannot be read, or images differ in size.
+    """
+    target = Path(path)
+    if target.is_dir():
+        return _load_images(target, image_size)
+    if not target.exists():
+        msg = f"{target} does not exist. Data is an .npz with x (and y), or a folder with a subfolder for each class."
+        raise KerasembleError(msg)
+    try:
+        with _open(target) as file:
+            found = list(getattr(file, "files", ()))
+            arrays = {key: file[key] for key in ("x", "y", "classes") if key in found}
+    except Exception as error:  # NumPy raises ValueError, BadZipFile, EOFError, OSError, ... for a bad file
+        hint = " Save numbers, not objects." if "allow_pickle" in str(error) else ""
+        msg = f"{target} cannot be read as an .npz: {str(error).splitlines()[0]}.{hint}"
+        raise KerasembleError(msg) from error
+    if "x" not in arrays:
+        msg = f"{target} has no 'x'. It has: {first(found) or 'nothing'}. Save it with np.savez('data.npz', x=x, y=y)."
+        raise KerasembleError(msg)
+    classes = tuple(str(name) for name in arrays["classes"].tolist()) if "classes" in arrays else None
+    return Data(check_data(arrays["x"]), arrays.get("y"), classes)
+
+
+def _open(path: Path) -> Any:  # noqa: ANN401 - NumPy's archive
+    """Open an `.npz`, whatever its suffix; a bare `.npy` has no names and counts as an archive of nothing."""
+    opened = np.load(path, allow_pickle=False)
+    return contextlib.nullcontext() if isinstance(opened, np.ndarray) else opened
+
+
+def check_data(x: npt.ArrayLike) -> npt.NDArray[Any]:
+    """Return data (samples, ...) as an array of finite numbers.
+
+    Raises:
+        KerasembleError: it is ragged, empty, not numeric, or has NaN or infinity; the message names the rows.
+    """
+    try:
+        array = np.asarray(x)
+    except ValueError as error:
+        msg = f"The data is ragged: all rows must have one shape. ({error})"
+        raise KerasembleError(msg) from error
+    if array.dtype.kind not in "biuf":
+        msg = f"The data has dtype {array.dtype}. Give numbers, all rows of one shape."
+        raise KerasembleError(msg)
+    if array.ndim < 2:
+        msg = f"The data has shape {array.shape}. The first axis is samples; one sample needs x[None]."
+        raise KerasembleError(msg)
+    if not len(array):
+        msg = f"The data has no rows (shape {array.shape}). Give at least one sample."
+        raise KerasembleError(msg)
+    if array.dtype.kind == "f":
+        bad = ~np.isfinite(array).all(axis=tuple(range(1, array.ndim)))
+        if bad.any():
+            rows = np.flatnonzero(bad)
+            msg = f"The data has NaN or infinity in {len(rows)} of {len(array)} rows: {first(rows)}. Leave them out."
+            raise KerasembleError(msg)
+    return array
+
+
+def _load_images(folder: Path, size: tuple[int, int] | None) -> Data:
+    classes = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
+    groups = [(folder / name, index) for index, name in enumerate(classes)] or [(folder, -1)]
+    files = [(path, index) for group, index in groups for path in _images_in(group)]
+    if not files:
+        msg = f"{folder} has no images ({', '.join(_IMAGE_SUFFIXES)}), neither in it nor in its subfolders."
+        raise KerasembleError(msg)
+    x = _read_images([path for path, _ in files], size)
+    if not classes:
+        return Data(x, None, None)
+    return Data(x, np.array([index for _, index in files]), classes)
+
+
+def _images_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _IMAGE_SUFFIXES and path.is_file())
+
+
+def _read_images(paths: Sequence[Path], size: tuple[int, int] | None) -> npt.NDArray[np.uint8]:
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ImportError as error:
+        msg = "Reading images needs Pillow. Run: pip install 'kerasemble[images]'"
+        raise KerasembleError(msg) from error
+    arrays = []
+    for path in paths:
+        try:
+            with Image.open(path) as image:
+                plain = image if image.mode in ("L", "RGB") else image.convert("RGB")
+                fitted = plain if size is None else plain.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+                arrays.append(np.asarray(fitted, dtype=np.uint8))
+        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+            msg = f"{path} cannot be read as an image: {error}. Mend it or take it out of the folder."
+            raise KerasembleError(msg) from error
+    if any(array.ndim == 3 for array in arrays):
+        arrays = [array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=-1) for array in arrays]
+    else:
+        arrays = [array[..., None] for array in arrays]
+    odd = next((index for index, array in enumerate(arrays) if array.shape != arrays[0].shape), None)
+    if odd is not None:
+        one, other = (f"{paths[index].name} is {arrays[index].shape[0]}x{arrays[index].shape[1]}" for index in (0, odd))
+        msg = f"Images differ in size: {one}, {other}. Give image_size=(height, width) (--image-size HEIGHTxWIDTH)."
+        raise KerasembleError(msg)
+    return np.stack(arrays)

@@ -1,0 +1,114 @@
+"""Members' raw answers on disk: run once, read many times.
+
+A store is a folder with one immutable `.npy` for each member and data set, and a `manifest.json` that lists them with
+their SHA-256. Both are written beside their final name and renamed, so that a killed run leaves whole files only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kerasemble.core.alignment import InputSpec
+from kerasemble.core.arrays import FloatArray
+from kerasemble.core.errors import KerasembleError
+from kerasemble.core.files import atomic_target
+from kerasemble.members.files import sha256
+from kerasemble.members.member import Member, Model
+
+_FORMAT = 1
+
+
+class Store:
+    """Arrays by key in a folder. A key says all that the array depends on, so nothing is ever overwritten."""
+
+    def __init__(self, folder: str | os.PathLike[str]) -> None:
+        """Open or make the folder.
+
+        Raises:
+            KerasembleError: it cannot be made, or a newer version of kerasemble wrote it.
+        """
+        self._folder = Path(folder)
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            msg = f"The store {self._folder} cannot be made: {error.strerror}. Give a folder that you may write to."
+            raise KerasembleError(msg) from error
+        self._manifest = self._folder / "manifest.json"
+        self._shards = self._read_manifest()
+
+    def get(self, key: str) -> FloatArray | None:
+        """Return the array stored under `key`; None where there is none or its bytes are not those stored."""
+        entry = self._shards.get(key)
+        path = self._folder / f"{key}.npy"
+        if entry is None or not path.is_file() or sha256(path) != entry["sha256"]:
+            return None
+        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+
+    def put(self, key: str, member: str, values: FloatArray) -> None:
+        """Store an array under `key`; `member` is noted for people who look into the manifest."""
+        path = self._folder / f"{key}.npy"
+        with atomic_target(path, overwrite=True) as temporary, temporary.open("wb") as file:
+            np.save(file, values, allow_pickle=False)
+        self._shards[key] = {"member": member, "shape": list(values.shape), "sha256": sha256(path)}
+        content = json.dumps({"format": _FORMAT, "shards": self._shards}, indent=1, sort_keys=True)
+        with atomic_target(self._manifest, overwrite=True) as temporary:
+            temporary.write_text(content, encoding="utf-8")
+
+    def _read_manifest(self) -> dict[str, Any]:
+        if not self._manifest.exists():
+            return {}
+        try:
+            content = json.loads(self._manifest.read_text(encoding="utf-8"))
+            version, shards = content["format"], content["shards"]
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            msg = f"{self._manifest} is damaged: {error}. Remove it; the members will be run again."
+            raise KerasembleError(msg) from error
+        if version != _FORMAT:
+            msg = f"{self._manifest} has format {version}; this version of kerasemble reads {_FORMAT}. Update it."
+            raise KerasembleError(msg)
+        return dict(shards)
+
+
+def data_fingerprint(x: npt.NDArray[Any]) -> str:
+    """Return the SHA-256 of data: its dtype, its shape and its bytes."""
+    digest = hashlib.sha256(f"{x.dtype.str} {x.shape}".encode())
+    digest.update(np.ascontiguousarray(x).data)
+    return digest.hexdigest()
+
+
+def member_key(member: Member, model: Model, inputs: InputSpec, steps: Sequence[str], data: str) -> str:
+    """Return the key of a member's raw answers: its content, how its input is made, and the data's fingerprint."""
+    if member.path is not None:
+        content = sha256(member.path)
+    else:
+        digest = hashlib.sha256(model.to_json().encode())
+        for weights in model.get_weights():
+            digest.update(np.ascontiguousarray(weights).data)
+        content = digest.hexdigest()
+    layers = [] if isinstance(member.preprocess, str | None) else _layer_states(member.preprocess)
+    parts = [
+        content,
+        str(member.preprocess) if not layers else "",
+        *layers,
+        str(inputs),
+        *steps,
+        str(member.head),
+        data,
+    ]
+    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+
+
+def _layer_states(layers: Any) -> list[str]:  # noqa: ANN401 - a Keras layer or several
+    states = []
+    for layer in layers if isinstance(layers, list | tuple) else [layers]:
+        weights = hashlib.sha256(b"".join(np.ascontiguousarray(weight).tobytes() for weight in layer.get_weights()))
+        states.append(f"{layer.get_config()} {weights.hexdigest()}")
+    return states

@@ -1,0 +1,1 @@
+"""Exact solvers, one optimisation problem a file. NumPy and SciPy only."""
