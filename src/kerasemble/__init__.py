@@ -22,7 +22,8 @@ from kerasemble.core.errors import KerasembleError, KerasembleWarning
 from kerasemble.core.predictions import Predictions
 from kerasemble.ensemble.combine import combine
 from kerasemble.ensemble.ensemble import Ensemble, load
-from kerasemble.evaluation.compare import compare, score_members
+from kerasemble.ensemble.evaluate import evaluate
+from kerasemble.evaluation.compare import compare
 from kerasemble.evaluation.report import Report
 from kerasemble.members.member import Member
 from kerasemble.scoring.predict import predict
@@ -46,10 +47,10 @@ __all__ = [
     "WeightedGeometricAverage",
     "combine",
     "compare",
+    "evaluate",
     "load",
     "load_data",
     "predict",
-    "score_members",
 ]
 
 if not TYPE_CHECKING:

@@ -27,6 +27,7 @@ def combine(
     cv: int = 5,
     seed: int = 0,
     store: str | os.PathLike[str] | None = None,
+    batch_size: int = 256,
     progress: Progress | None = None,
 ) -> Ensemble:
     """Run the members, compare all combiners, fit the chosen one on all rows, and return the ensemble.
@@ -42,6 +43,7 @@ def combine(
         cv: number of folds of the comparison.
         seed: of the division into folds.
         store: folder in which the members' answers are kept, as in `predict`.
+        batch_size: samples at a time.
         progress: called with a member's name, the rows done and the rows in all.
 
     Returns:
@@ -61,7 +63,9 @@ def combine(
     if isinstance(asked, Combiner):
         asked.given([str(member.name) for member in named])  # weights that do not fit fail before anything is run
         recipes[name_of(asked)] = asked
-    seen = predict(named, x, classes=classes, data_range=data_range, store=store, progress=progress)
+    seen = predict(
+        named, x, classes=classes, data_range=data_range, store=store, batch_size=batch_size, progress=progress
+    )
     chosen_from = list(recipes.values())
     report = compare(seen, y, chosen_from, cv=cv, seed=seed, prefer=asked if isinstance(asked, Combiner) else None)
     picked = asked if isinstance(asked, Combiner) else choose(report, chosen_from)

@@ -77,16 +77,16 @@ def compare(
     return report
 
 
-def score_members(predictions: Predictions, y: npt.ArrayLike, ensemble: str | None = None) -> Report:
-    """Score models as they are, nothing fitted: for an ensemble on data that nobody has seen.
+def score(predictions: Predictions, y: npt.ArrayLike, ensembles: Sequence[str] = ()) -> Report:
+    """Score models as they are, nothing fitted: for ensembles on data that nobody has seen.
 
     Args:
         predictions: of the models, an ensemble among them or not.
         y: (samples,) labels: class indices, names, or one-hot rows.
-        ensemble: name of the one that the others are to be compared with.
+        ensembles: names of those that are to be compared with the best of the others.
 
     Returns:
-        The scores, where `ensemble` counts as a combiner of the others.
+        The scores, where `ensembles` count as combiners of the others.
 
     Raises:
         KerasembleError: labels do not fit the predictions, or there are fewer than two rows.
@@ -95,11 +95,11 @@ def score_members(predictions: Predictions, y: npt.ArrayLike, ensemble: str | No
     if predictions.samples < 2:
         msg = f"Scoring needs at least two labelled rows. Received: {predictions.samples}."
         raise KerasembleError(msg)
-    members = [name for name in predictions.members if name != ensemble]
-    if ensemble is None or not members:
+    members = [name for name in predictions.members if name not in ensembles]
+    if not members:
         return _report(predictions, labels, [], 1)
-    combined = predictions.only([ensemble]).values[0]
-    return _report(predictions.only(members), labels, [(ensemble, combined)], 1)
+    combined = [(name, predictions.values[predictions.members.index(name)]) for name in ensembles]
+    return _report(predictions.only(members), labels, combined, 1)
 
 
 def choose(report: Report, combiners: Sequence[Combiner]) -> Combiner | str:
@@ -119,15 +119,15 @@ def _report(
     losses = [log_losses(values, labels) for values in predictions.values]
     baseline = losses[int(np.argmin([loss.mean() for loss in losses]))]
 
-    def score(name: str, kind: Literal["member", "combiner"], values: FloatArray) -> Score:
+    def scored(name: str, kind: Literal["member", "combiner"], values: FloatArray) -> Score:
         loss = log_losses(values, labels)
         accuracy = float(hits(values, labels).mean())
         return Score(name, kind, accuracy, float(loss.mean()), paired_interval(baseline, loss))
 
     members = [
-        score(name, "member", values) for name, values in zip(predictions.members, predictions.values, strict=True)
+        scored(name, "member", values) for name, values in zip(predictions.members, predictions.values, strict=True)
     ]
-    candidates = [score(name, "combiner", values) for name, values in combined]
+    candidates = [scored(name, "combiner", values) for name, values in combined]
     best_member = min(members, key=lambda each: each.log_loss)
     guess = folds > 1 and predictions.samples < _ENOUGH_TO_CHOOSE and len(candidates) > 1
     if preferred is None:

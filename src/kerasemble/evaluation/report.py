@@ -82,15 +82,21 @@ class Report:
 
     def rows(self) -> list[tuple[str, ...]]:
         """Return the table as text: a heading, then for each score name, accuracy, log loss, gain and its interval."""
-        heading = ("", "accuracy", "log loss", "gain over best member", "95 % interval")
+        heading = ("", "accuracy", "log loss", "gain", "95 % interval")
         return [heading, *(self._row(score) for score in self.scores)]
 
+    def caption(self) -> str:
+        """Return what the table shows, in a sentence or two."""
+        seen = f"each scored on rows that its fit did not see ({self.folds} folds)" if self.folds > 1 else "as they are"
+        best = self.best_member.name
+        return f"{self.samples} rows, {seen}. Gain: log loss of the best member ({best}) less this one's."
+
     def _row(self, score: Score) -> tuple[str, ...]:
-        figures = (score.name, f"{score.accuracy:.4f}", f"{score.log_loss:.4f}")
+        figures = (score.name, f"{score.accuracy:.2%}", f"{score.log_loss:.4f}")
         if score == self.best_member:
-            return (*figures, "best member", "")
+            return (*figures, "", "best member")
         mean, low, high = score.gain
-        return (*figures, f"{mean:+.4f}", f"{low:+.4f} to {high:+.4f}")
+        return (*figures, f"{mean:+.4f}", f"{low:+.3f} to {high:+.3f}")
 
     def __str__(self) -> str:
         """Return the table and the verdict as plain text."""
@@ -104,4 +110,4 @@ class Report:
             for row in rows
         ]
         warned = [f"Warning: {warning}" for warning in self.warnings]
-        return "\n".join([*lines, "", *warned, self.verdict])
+        return "\n".join([*lines, "", self.caption(), *warned, self.verdict])

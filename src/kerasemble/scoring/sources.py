@@ -25,6 +25,27 @@ class Data(NamedTuple):
     classes: tuple[str, ...] | None
 
 
+class LabelledData(NamedTuple):
+    """As `Data`, with labels."""
+
+    x: npt.NDArray[Any]
+    y: npt.NDArray[Any]
+    classes: tuple[str, ...] | None
+
+
+def load_labelled(path: str | os.PathLike[str], image_size: tuple[int, int] | None = None) -> LabelledData:
+    """Return what `load_data` returns, which must have labels.
+
+    Raises:
+        KerasembleError: as `load_data`, or there are no labels.
+    """
+    data = load_data(path, image_size)
+    if data.y is None:
+        msg = f"{path} has no labels. Save them as 'y' beside x, or sort images into a subfolder for each class."
+        raise KerasembleError(msg)
+    return LabelledData(data.x, data.y, data.classes)
+
+
 def load_data(path: str | os.PathLike[str], image_size: tuple[int, int] | None = None) -> Data:
     """Return what is in an `.npz` with `x`, and `y` and `classes` if it has them, or in a folder of images.
 

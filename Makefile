@@ -1,0 +1,53 @@
+# The two commands are `make demo` and `make test`; each does everything on a machine with Python 3.11, venv and make.
+
+PYTHON ?= python3
+VENV ?= .venv
+# Backends to test on, e.g. BACKENDS="jax tensorflow torch". All tests run on the first of them, and those that
+# build or run Keras models on the others too, one process for each.
+BACKENDS ?= jax
+PYTEST ?= $(VENV)/bin/python -m pytest
+PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt
+SOURCES := $(shell find src pyproject.toml README.md LICENSE -type f -not -name '*.pyc')
+
+.PHONY: demo test check docs format clean
+
+demo: $(VENV)/package.done
+	$(VENV)/bin/kerasemble demo
+
+test: $(VENV)/package.done $(VENV)/test.done $(BACKENDS:%=$(VENV)/%.done)
+	@set -e; marks=""; for backend in $(BACKENDS); do \
+		echo "== tests on $$backend"; \
+		KERAS_BACKEND=$$backend $(PYTEST) -m "$$marks" --durations=5; \
+		marks="backend"; \
+	done
+
+check: $(VENV)/package.done $(VENV)/test.done
+	$(VENV)/bin/ruff check
+	$(VENV)/bin/ruff format --check
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-logo
+	$(VENV)/bin/codespell
+
+docs: $(VENV)/package.done $(VENV)/docs.done
+	$(VENV)/bin/python docs/make_reference.py
+	$(VENV)/bin/mkdocs build --strict
+
+format: $(VENV)/test.done
+	$(VENV)/bin/ruff check --fix
+	$(VENV)/bin/ruff format
+
+clean:
+	rm -rf $(VENV) build dist site kerasemble-demo
+
+# The package is built and installed as users get it, so that what is tested is the wheel.
+$(VENV)/package.done: $(VENV)/run.done $(SOURCES)
+	$(PIP) --no-deps --no-build-isolation --force-reinstall .
+	@touch $@
+
+$(VENV)/%.done: requirements/%.txt requirements/constraints.txt | $(VENV)/bin/python
+	$(PIP) --requirement $<
+	@touch $@
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Kerasemble needs Python 3.11 or newer: make PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)

@@ -1,0 +1,127 @@
+"""`kerasemble combine`: models and labelled data in, `ensemble.keras` and the proof out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import click
+
+from kerasemble.cli import options
+from kerasemble.cli.output import print_report, progress_bars
+from kerasemble.combiners import find
+from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.majority_vote import MajorityVote
+from kerasemble.combiners.weighted_average import WeightedAverage
+from kerasemble.core.errors import KerasembleError
+from kerasemble.core.files import atomic_target, check_target
+
+# Weights typed as 0.33,0.33,0.33 or 0.333,0.333,0.333 are meant to sum to one; 0.5,0.5,0.5 is a slip.
+_ROUNDING = 0.02
+
+
+@click.command()
+@options.shared(options.paths, options.members, options.data)
+@click.option("--out", required=True, type=click.Path(path_type=Path), help="The ensemble, a .keras file.")
+@click.option(
+    "--combiner",
+    default="auto",
+    show_default=True,
+    metavar="NAME",
+    help="auto takes the best on rows that its fit did not see; or average, geometric-average, majority-vote, "
+    "weighted-average, weighted-geometric-average.",
+)
+@click.option(
+    "--weights",
+    metavar="W1,W2,...",
+    help="Given weights, one for each member in order, that sum to one; or 'scores'. For weighted-average (taken "
+    "where no combiner is named) and majority-vote.",
+)
+@options.shared(options.classes, options.data_range, options.image_size)
+@click.option("--cv", type=click.IntRange(2, 100), default=5, show_default=True, help="Folds of the comparison.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the division into folds.")
+@click.option("--report", type=click.Path(path_type=Path), metavar="FILE.json", help="Write all figures here.")
+@options.shared(options.store, options.batch_size, options.overwrite, options.as_json, options.quiet)
+def combine(
+    *,
+    models: tuple[Path, ...],
+    members_file: Path | None,
+    data: Path,
+    out: Path,
+    combiner: str,
+    weights: str | None,
+    classes: list[str] | None,
+    data_range: tuple[float, float] | None,
+    image_size: tuple[int, int] | None,
+    cv: int,
+    seed: int,
+    report: Path | None,
+    store: Path | None,
+    batch_size: int,
+    overwrite: bool,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    r"""Combine trained MODELs into one plain Keras model, and say whether it is better.
+
+    \b
+    kerasemble combine a.keras b.h5 c.keras --data valid.npz --out ensemble.keras
+    """
+    from kerasemble.ensemble.combine import combine as run
+    from kerasemble.scoring.sources import load_labelled
+
+    check_target(out, overwrite=overwrite)
+    if report is not None:
+        check_target(report, overwrite=overwrite)
+    chosen = choose_combiner(combiner, weights)
+    members = options.collect_members(models, members_file)
+    loaded = load_labelled(data, image_size)
+    with progress_bars(hidden=quiet or as_json) as progress:
+        ensemble = run(
+            members,
+            loaded.x,
+            loaded.y,
+            chosen,
+            classes=options.agree(classes, loaded.classes, data),
+            data_range=data_range,
+            cv=cv,
+            seed=seed,
+            store=store,
+            batch_size=batch_size,
+            progress=progress,
+        )
+        ensemble.save(out, overwrite=overwrite)
+    if ensemble.report is None:
+        raise AssertionError("combine() always makes a report")
+    if report is not None:
+        with atomic_target(report, overwrite=overwrite) as temporary:
+            temporary.write_text(json.dumps(ensemble.report.to_json(), indent=1, allow_nan=False), encoding="utf-8")
+    print_report(ensemble.report, as_json=as_json, quiet=quiet, ensemble=str(out))
+
+
+def choose_combiner(name: str, weights: str | None) -> Combiner | str:
+    """Return the combiner that the options ask for, or "auto".
+
+    Raises:
+        KerasembleError: there is no such combiner, it takes no weights, or the weights do not sum to one.
+    """
+    if name != "auto":
+        find(name)
+    if weights is None:
+        return name
+    if name not in ("auto", "weighted-average", "majority-vote"):
+        msg = f"--weights goes with weighted-average and majority-vote, not with --combiner {name}. Leave one out."
+        raise KerasembleError(msg)
+    if weights == "scores" and name != "majority-vote":
+        return WeightedAverage(weights="scores")
+    try:
+        numbers = [float(part) for part in options.split(weights)]
+    except ValueError as error:
+        msg = f"--weights must be numbers separated by commas, or 'scores'. Received: {weights}."
+        raise KerasembleError(msg) from error
+    total = sum(numbers)
+    if all(number >= 0 for number in numbers) and abs(total - 1) > _ROUNDING:
+        suggestion = ",".join(f"{number / total:.3g}" for number in numbers) if total else "some above zero"
+        msg = f"--weights sum to {total:.4g}, not to one. Did you mean {suggestion}?"
+        raise KerasembleError(msg)
+    return MajorityVote(weights=numbers) if name == "majority-vote" else WeightedAverage(weights=numbers)

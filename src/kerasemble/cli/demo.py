@@ -1,0 +1,60 @@
+"""`kerasemble demo`: the main job on members and data that the package brings."""
+
+from __future__ import annotations
+
+from importlib.resources import as_file, files
+from pathlib import Path
+
+import click
+
+from kerasemble.cli import options
+from kerasemble.cli.output import print_report, progress_bars
+
+
+@click.command()
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("kerasemble-demo"),
+    show_default=True,
+    help="Folder for the ensemble; made if need be, its ensemble.keras replaced.",
+)
+@options.shared(options.as_json, options.quiet)
+def demo(*, out: Path, as_json: bool, quiet: bool) -> None:
+    """Combine eight small models of handwritten digits, and score the result on images that nobody has seen."""
+    from kerasemble.ensemble.combine import combine
+    from kerasemble.ensemble.evaluate import evaluate
+    from kerasemble.scoring.sources import load_labelled
+
+    def say(text: str) -> None:
+        if not (quiet or as_json):
+            click.echo(text)
+
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "ensemble.keras"
+    with as_file(files("kerasemble") / "demo") as folder:
+        members = options.read_members(folder / "members.toml")
+        valid, test = load_labelled(folder / "valid.npz"), load_labelled(folder / "test.npz")
+        say(
+            f"Eight models were trained on {click.style('900 other', bold=True)} images of digits; one takes 16x16 "
+            "pixels, one answers in logits,\none has its classes in another order, one is an old .h5, one is weak. "
+            "They lie in\n"
+            f"  {folder}\n\n"
+            f"1. Combine them with the labels of {len(valid.x)} images, as this command does:\n\n"
+            f"  kerasemble combine --members {folder / 'members.toml'} \\\n"
+            f"    --data {folder / 'valid.npz'} --out {path}\n"
+        )
+        with progress_bars(hidden=quiet or as_json) as progress:
+            ensemble = combine(members, valid.x, valid.y, classes=valid.classes, progress=progress)
+            ensemble.save(path, overwrite=True)
+        if ensemble.report is not None and not as_json:
+            print_report(ensemble.report, as_json=False, quiet=quiet)
+        say(
+            f"\n2. Score what was saved on {len(test.x)} images that neither members nor ensemble have seen:\n\n"
+            f"  kerasemble evaluate {path} --members {folder / 'members.toml'} \\\n"
+            f"    --data {folder / 'test.npz'}\n"
+        )
+        with progress_bars(hidden=quiet or as_json) as progress:
+            report = evaluate([path, *members], test.x, test.y, classes=test.classes, progress=progress)
+    print_report(report, as_json=as_json, quiet=quiet, ensemble=str(path))
+    say(f'\nIt is plain Keras, and opens without Kerasemble:\n  keras.saving.load_model("{path}")')

@@ -1,0 +1,52 @@
+"""`kerasemble evaluate`: saved models and ensembles side by side on data that nobody has seen."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kerasemble.cli import options
+from kerasemble.cli.output import print_report, progress_bars
+
+
+@click.command()
+@options.shared(options.paths, options.members, options.data, options.classes, options.data_range, options.image_size)
+@options.shared(options.store, options.batch_size, options.as_json, options.quiet)
+def evaluate(
+    *,
+    models: tuple[Path, ...],
+    members_file: Path | None,
+    data: Path,
+    classes: list[str] | None,
+    data_range: tuple[float, float] | None,
+    image_size: tuple[int, int] | None,
+    store: Path | None,
+    batch_size: int,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    r"""Score MODELs as they are; an ensemble among them against the best of the others.
+
+    A member's own file is read as the ensemble's record says, so it needs no options again.
+
+    \b
+    kerasemble evaluate ensemble.keras a.keras b.h5 c.keras --data test.npz
+    """
+    from kerasemble.ensemble.evaluate import evaluate as run
+    from kerasemble.scoring.sources import load_labelled
+
+    members = options.collect_members(models, members_file)
+    loaded = load_labelled(data, image_size)
+    with progress_bars(hidden=quiet or as_json) as progress:
+        report = run(
+            members,
+            loaded.x,
+            loaded.y,
+            classes=options.agree(classes, loaded.classes, data),
+            data_range=data_range,
+            store=store,
+            batch_size=batch_size,
+            progress=progress,
+        )
+    print_report(report, as_json=as_json, quiet=quiet)

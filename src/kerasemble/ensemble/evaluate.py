@@ -1,0 +1,126 @@
+"""Saved models, ensembles among them, scored side by side on data that nobody has seen."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy.typing as npt
+
+from kerasemble.core.errors import KerasembleError
+from kerasemble.core.predictions import Predictions
+from kerasemble.ensemble.archive import read_record
+from kerasemble.evaluation.compare import score
+from kerasemble.evaluation.report import Report
+from kerasemble.members.backend import import_keras
+from kerasemble.members.files import sha256
+from kerasemble.members.member import Member, Model, as_members, name_of
+from kerasemble.scoring.predict import Progress, predict
+
+
+def evaluate(
+    models: Sequence[Member | Model | str | os.PathLike[str]],
+    x: npt.ArrayLike,
+    y: npt.ArrayLike,
+    *,
+    classes: Sequence[object] | None = None,
+    data_range: tuple[float, float] | None = None,
+    store: str | os.PathLike[str] | None = None,
+    batch_size: int = 256,
+    progress: Progress | None = None,
+) -> Report:
+    """Score models as they are, nothing fitted, and each ensemble among them against the best of the others.
+
+    A file that `Ensemble.save` wrote is known by its record, which also says how its members' own files are read:
+    given as plain paths they need no options.
+
+    Args:
+        models: ensembles and other models: paths, model objects, or `Member`s.
+        x: (samples, ...) data that neither models nor ensembles were fitted to, in the ensembles' range.
+        y: (samples,) labels: class indices, names, or one-hot rows.
+        classes: class names in the order wanted; the ensemble's own where left out.
+        data_range: lowest and highest value the data can take; the ensemble's own where left out.
+        store: folder in which the models' answers are kept, as in `predict`.
+        batch_size: samples at a time.
+        progress: called with a model's name, the rows done and the rows in all.
+
+    Returns:
+        Scores, intervals and a verdict; it prints itself.
+
+    Raises:
+        KerasembleError: a model, the data or the labels cannot be used; the message says which and the cure.
+
+    Example:
+        >>> print(evaluate(["ensemble.keras", "a.keras", "b.h5"], x_test, y_test))  # doctest: +SKIP
+    """
+    seen = predict_recorded(
+        models, x, classes=classes, data_range=data_range, store=store, batch_size=batch_size, progress=progress
+    )
+    ensembles = [name_of(member) for member in as_members(models) if _record(member) is not None]
+    return score(seen, y, ensembles)
+
+
+def predict_recorded(
+    models: Sequence[Member | Model | str | os.PathLike[str]],
+    x: npt.ArrayLike,
+    *,
+    classes: Sequence[object] | None = None,
+    data_range: tuple[float, float] | None = None,
+    store: str | os.PathLike[str] | None = None,
+    batch_size: int = 256,
+    progress: Progress | None = None,
+) -> Predictions:
+    """Run models as `kerasemble.predict` does, each read as the records of the ensembles among them say.
+
+    Raises:
+        KerasembleError: as `kerasemble.predict`.
+    """
+    named = as_members(models)
+    records = {name_of(member): _record(member) for member in named}
+    made = {name: record for name, record in records.items() if record is not None}
+    if made and classes is None:
+        classes = _common_classes({name: record["fitted"] for name, record in made.items()})
+    spans = [record["fitted"]["alignment"]["inputs"]["range"] for record in made.values()]
+    stated = next(((span[0], span[1]) for span in spans if span is not None), None)
+    known = {item["sha256"]: item for record in made.values() for item in record["members"]}
+    return predict(
+        [_as_recorded(member, records[name_of(member)], known) for member in named],
+        x,
+        classes=classes,
+        data_range=data_range or stated,
+        store=store,
+        batch_size=batch_size,
+        progress=progress,
+    )
+
+
+def _record(member: Member) -> dict[str, Any] | None:
+    return None if member.path is None else read_record(member.path)
+
+
+def _common_classes(fitted: Mapping[str, Mapping[str, Any]]) -> Sequence[str]:
+    """Return the classes of the ensembles, which must agree for one table to make sense."""
+    name, classes = next((name, item["classes"]) for name, item in fitted.items())
+    for other, item in fitted.items():
+        if item["classes"] != classes:
+            msg = f"Ensembles '{name}' and '{other}' differ in classes: {classes} and {item['classes']}. Give classes."
+            raise KerasembleError(msg)
+    return list(classes)
+
+
+def _as_recorded(member: Member, own: Mapping[str, Any] | None, known: Mapping[str, Mapping[str, Any]]) -> Member:
+    """Return the member with the options that a record has for its file, where it was given none of its own."""
+    name, source = name_of(member), member.source
+    if own is not None:
+        return Member(source, name=name, output="probabilities", classes=own["fitted"]["classes"])
+    plain = member.preprocess is None and member.classes is None and member.output == "auto" and member.head is None
+    if member.path is None or not plain:
+        return member
+    options = known.get(sha256(member.path))
+    if options is None:
+        return member
+    preprocess = options["preprocess"]
+    if isinstance(preprocess, list):
+        preprocess = [import_keras().saving.deserialize_keras_object(layer) for layer in preprocess]
+    return Member(source, name, preprocess, options["output"], options["classes"], options["head"])

@@ -1,0 +1,40 @@
+"""A report as a table in the terminal."""
+
+from __future__ import annotations
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from kerasemble.evaluation.report import Report
+
+
+def render_report(report: Report) -> RenderableType:
+    """Return the scores as a table, the best in green; how each member was read; warnings and the verdict."""
+    heading, *rows = report.rows()
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, title in enumerate(heading):
+        table.add_column(title, justify="left" if index == 0 else "right", no_wrap=True)
+    kinds = [score.kind for score in report.scores]
+    for index, (score, row) in enumerate(zip(report.scores, rows, strict=True)):
+        style = "bold green" if score == report.chosen else None
+        table.add_row(*row, style=style, end_section=kinds[index : index + 2] == ["member", "combiner"])
+    warnings = [Text(f"Warning: {warning}", style="yellow") for warning in report.warnings]
+    caption = Text(report.caption(), style="dim")
+    return Group(table, caption, *_readings(report), *warnings, Text(), Text(_sentence(report.verdict), style="bold"))
+
+
+def _readings(report: Report) -> list[Text]:
+    """Return how members were read, those read alike together; nothing where all were taken as they are."""
+    alike: dict[str, list[str]] = {}
+    for member, how in report.readings.items():
+        alike.setdefault(how, []).append(member)
+    if set(alike) <= {"as it is"}:
+        return []
+    groups = [f"{', '.join(names)}: {how}" for how, names in alike.items()]
+    return [Text(f"How members are read: {'; '.join(groups)}.", style="dim")]
+
+
+def _sentence(verdict: str) -> str:
+    return verdict[:1].upper() + verdict[1:]
