@@ -3,7 +3,7 @@
 PYTHON ?= python3
 VENV ?= .venv
 # Backends to test on, e.g. BACKENDS="jax tensorflow torch". All tests run on the first of them, and those that
-# build or run Keras models on the others too, one process for each.
+# build or run Keras models on the others too, one process for each. The docstrings of the installed package are tests.
 BACKENDS ?= jax
 PYTEST ?= $(VENV)/bin/python -m pytest
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt
@@ -17,7 +17,7 @@ demo: $(VENV)/package.done
 test: $(VENV)/package.done $(VENV)/test.done $(BACKENDS:%=$(VENV)/%.done)
 	@set -e; marks=""; for backend in $(BACKENDS); do \
 		echo "== tests on $$backend"; \
-		KERAS_BACKEND=$$backend $(PYTEST) -m "$$marks" --durations=5; \
+		KERAS_BACKEND=$$backend $(PYTEST) -m "$$marks" --durations=5 tests --pyargs kerasemble; \
 		marks="backend"; \
 	done
 

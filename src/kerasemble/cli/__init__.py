@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import io
 import logging
 import os
 import sys
@@ -50,6 +51,10 @@ def main() -> None:
     # each model is traced anew, which is so when each member is another model.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            # A path need not be UTF-8: its bytes are printed as they are.
+            stream.reconfigure(errors="surrogateescape")
     try:
         cli.main(standalone_mode=False)
     except click.ClickException as error:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,8 @@ def check_file(path: str | os.PathLike[str]) -> Path:
         KerasembleError: it is missing, a folder, empty, something else, or its name says another format.
     """
     target = Path(path)
-    if "://" in str(path):
+    # A Path of "hf://a" has one slash less.
+    if re.match(r"[a-z][a-z0-9+.-]+:/", str(path)):
         msg = f"{path} is an address. Download the file first and give its path."
         raise KerasembleError(msg)
     if not target.exists():

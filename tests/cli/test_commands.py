@@ -1,0 +1,161 @@
+"""The commands of the README, as a user runs them."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+
+pytestmark = pytest.mark.backend
+
+MODELS = ("a.keras", "b.h5", "c.keras")
+
+
+@pytest.fixture(scope="module")
+def ensemble(files, tmp_path_factory):
+    """An ensemble of the three models, saved by the command."""
+    import kerasemble as ke
+
+    data = ke.load_data(files / "valid.npz")
+    made = ke.combine([files / name for name in MODELS], data.x, data.y, classes=data.classes)
+    return made.save(tmp_path_factory.mktemp("ensemble") / "ensemble.keras")
+
+
+def test_combine_writes_a_model_and_prints_table_and_verdict(kerasemble, files, tmp_path):
+    out, report = tmp_path / "ensemble.keras", tmp_path / "report.json"
+    models = [files / name for name in MODELS]
+    result = kerasemble("combine", *models, "--data", files / "valid.npz", "--out", out, "--report", report)
+    assert result.code == 0, result.err
+    for name in ("a", "b", "c", "average", "majority vote", "weighted geometric average", "log loss", "accuracy"):
+        assert name in result.out
+    assert "c: softmax" in " ".join(result.out.split())
+    written = json.loads(report.read_text())
+    assert written["verdict"].split(":")[0].lower() in result.out.lower()
+    assert out.stat().st_size > 0
+
+
+def test_the_saved_ensemble_predicts_what_the_report_says(kerasemble, files, ensemble, tmp_path):
+    out = tmp_path / "predictions.npz"
+    assert kerasemble("predict", ensemble, "--data", files / "plain.npz", "--out", out).code == 0
+    import keras
+
+    saved = np.load(out)
+    model = keras.saving.load_model(ensemble)
+    by_hand = model.predict(np.load(files / "plain.npz")["x"], verbose=0)
+    np.testing.assert_allclose(saved["values"][0], by_hand, atol=1e-6)
+    assert saved["classes"].tolist() == ["cat", "dog", "eel"]
+    assert saved["members"].tolist() == ["ensemble"]
+
+
+def test_evaluate_compares_the_ensemble_with_its_members_files(kerasemble, files, ensemble):
+    result = kerasemble(
+        "evaluate", ensemble, *(files / name for name in MODELS), "--data", files / "test.npz", "--json"
+    )
+    assert result.code == 0, result.err
+    scores = {score["name"]: score for score in json.loads(result.out)["scores"]}
+    assert {name: score["kind"] for name, score in scores.items()} == {
+        "a": "member",
+        "b": "member",
+        "c": "member",
+        "ensemble": "combiner",
+    }
+    import keras
+
+    data = np.load(files / "test.npz")
+    probabilities = keras.saving.load_model(ensemble).predict(data["x"], verbose=0)
+    expected = -np.log(probabilities[np.arange(300), data["y"]]).mean()
+    assert scores["ensemble"]["log_loss"] == pytest.approx(expected, abs=1e-5)
+    assert scores["ensemble"]["accuracy"] == pytest.approx((probabilities.argmax(1) == data["y"]).mean())
+
+
+def test_json_is_all_that_is_printed_and_quiet_prints_nothing(kerasemble, files, tmp_path):
+    common = ("combine", files / "a.keras", files / "b.h5", "--data", files / "valid.npz", "--combiner", "average")
+    result = kerasemble(*common, "--out", tmp_path / "one.keras", "--json")
+    assert json.loads(result.out)["ensemble"] == str(tmp_path / "one.keras")
+    quiet = kerasemble(*common, "--out", tmp_path / "two.keras", "--quiet")
+    assert (quiet.code, quiet.out, quiet.err) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "weights"),
+    [
+        (["--weights", "0.5,0.3,0.2"], "weighted-average", [0.5, 0.3, 0.2]),
+        (["--weights", "0.5,0.3,0.2", "--combiner", "majority-vote"], "majority-vote", [0.5, 0.3, 0.2]),
+        (["--combiner", "geometric-average"], "geometric-average", None),
+    ],
+)
+def test_combine_takes_the_combiner_and_weights_that_were_asked_for(
+    kerasemble, files, tmp_path, options, name, weights
+):
+    import kerasemble as ke
+    from kerasemble.combiners.base import name_of
+
+    models = [files / each for each in MODELS]
+    out = tmp_path / "ensemble.keras"
+    result = kerasemble("combine", *models, "--data", files / "valid.npz", "--out", out, *options, "--quiet")
+    assert result.code == 0, result.err
+    fitted = ke.load(out).combiner
+    assert name_of(fitted.combiner) == name
+    if weights is None:
+        assert fitted.weights is None
+    else:
+        assert list(fitted.weights.values()) == pytest.approx(weights, abs=1e-6)
+
+
+def test_members_toml_gives_options_and_paths_relative_to_itself(kerasemble, files, tmp_path):
+    toml = files / "members.toml"
+    toml.write_text(
+        '[[member]]\npath = "a.keras"\nname = "first"\n\n[[member]]\npath = "c.keras"\noutput = "logits"\n', "utf-8"
+    )
+    out = tmp_path / "ensemble.keras"
+    result = kerasemble("combine", "--members", toml, "--data", files / "valid.npz", "--out", out, "--json")
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["readings"] == {"first": "as it is", "c": "softmax"}
+
+
+def test_a_folder_of_images_is_data(kerasemble, files, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    data = np.load(files / "test.npz")
+    for index in range(90):
+        folder = tmp_path / "images" / ("cat", "dog", "eel")[data["y"][index]]
+        folder.mkdir(parents=True, exist_ok=True)
+        image.fromarray(data["x"][index, ..., 0]).save(folder / f"{index:03}.png")
+    out = tmp_path / "ensemble.keras"
+    result = kerasemble(
+        "combine", files / "a.keras", files / "b.h5", "--data", tmp_path / "images", "--out", out, "--json"
+    )
+    assert result.code == 0, result.err
+    assert json.loads(result.out)["samples"] == 90
+    import kerasemble as ke
+
+    assert ke.load(out).classes == ("cat", "dog", "eel")
+
+
+def test_a_store_is_used_by_the_next_command(kerasemble, files, tmp_path):
+    store = tmp_path / "run"
+    common = (files / "a.keras", files / "b.h5", "--data", files / "valid.npz", "--store", store, "--quiet")
+    assert kerasemble("combine", *common, "--out", tmp_path / "one.keras").code == 0
+    shards = {path.name: path.stat().st_mtime_ns for path in store.glob("*.npy")}
+    assert len(shards) == 2
+    assert kerasemble("combine", *common, "--out", tmp_path / "two.keras").code == 0
+    assert {path.name: path.stat().st_mtime_ns for path in store.glob("*.npy")} == shards
+
+
+@pytest.mark.slow
+def test_the_demo_beats_every_member_on_rows_that_nobody_has_seen(kerasemble, tmp_path):
+    result = kerasemble("demo", "--out", tmp_path / "demo", "--json")
+    assert result.code == 0, result.err
+    scores = json.loads(result.out)["scores"]
+    losses = {score["name"]: score["log_loss"] for score in scores}
+    assert len(losses) == 9
+    assert losses.pop("ensemble") < min(losses.values())
+    assert (tmp_path / "demo" / "ensemble.keras").is_file()
+
+
+@pytest.mark.slow
+def test_the_demo_says_what_it_does(kerasemble, tmp_path):
+    result = kerasemble("demo", "--out", tmp_path)
+    assert result.code == 0, result.err
+    for said in ("1. Combine", "2. Score", "kerasemble combine", "best member", str(tmp_path / "ensemble.keras")):
+        assert said in result.out
