@@ -11,6 +11,7 @@ from importlib.resources import as_file, files
 from pathlib import Path
 
 from rich.console import Console
+from rich.padding import Padding
 
 import kerasemble as ke
 from kerasemble.cli.options import read_members
@@ -45,8 +46,8 @@ def main() -> None:
         ensemble = ke.combine(members, valid.x, valid.y, classes=valid.classes)
         path = ensemble.save(Path(scratch) / "ensemble.keras")
         unseen = ke.evaluate([path, *members], test.x, test.y)
-    console = Console(record=True, width=80)
-    console.print(render_report(ensemble.report))
+    console = Console(record=True, width=84)
+    console.print(Padding(render_report(ensemble.report), (0, 2, 1, 2)))
     out.write_text(console.export_svg(code_format=TEMPLATE, unique_id="kerasemble"), encoding="utf-8")
     console.print(render_report(unseen))
 

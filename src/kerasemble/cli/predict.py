@@ -39,14 +39,14 @@ def predict(
     \b
     kerasemble predict ensemble.keras --data test.npz --out predictions.npz
     """
-    from kerasemble.ensemble.evaluate import predict_recorded
+    from kerasemble.scoring.predict import predict as run
     from kerasemble.scoring.sources import load_data
 
     check_target(out, overwrite=overwrite)
     members = options.collect_members(models, members_file)
     loaded = load_data(data, image_size)
     with progress_bars(hidden=quiet or as_json) as progress:
-        seen = predict_recorded(
+        seen = run(
             members,
             loaded.x,
             classes=options.agree(classes, loaded.classes, data),

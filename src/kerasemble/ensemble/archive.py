@@ -10,11 +10,9 @@ from typing import Any
 
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import atomic_target
-from kerasemble.members.files import check_file
 from kerasemble.members.member import Model
+from kerasemble.members.record import ENTRY, FORMAT
 
-ENTRY = "kerasemble.json"
-_FORMAT = 1
 # The time in a zip entry; fixed, so that the same ensemble gives the same entry.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 
@@ -28,32 +26,9 @@ def write_archive(model: Model, record: dict[str, Any], path: str | os.PathLike[
     if Path(path).suffix != ".keras":
         msg = f"An ensemble is saved as .keras. Received: {path}."
         raise KerasembleError(msg)
-    content = json.dumps({"format": _FORMAT, **record}, indent=1, allow_nan=False)
+    content = json.dumps({"format": FORMAT, **record}, indent=1, allow_nan=False)
     with atomic_target(path, overwrite=overwrite) as temporary:
         model.save(temporary)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(zipfile.ZipInfo(ENTRY, _EPOCH), content, zipfile.ZIP_DEFLATED)
     return Path(path)
-
-
-def read_record(path: str | os.PathLike[str]) -> dict[str, Any] | None:
-    """Return the record in a file, or None where it is a model that kerasemble did not make.
-
-    Raises:
-        KerasembleError: the file is no model, or a newer version of kerasemble wrote it.
-    """
-    target = check_file(path)
-    if target.suffix.lower() != ".keras":
-        return None
-    try:
-        with zipfile.ZipFile(target) as archive:
-            if ENTRY not in archive.namelist():
-                return None
-            record = json.loads(archive.read(ENTRY))
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
-        msg = f"{target} is damaged: {error}. Save or copy it again."
-        raise KerasembleError(msg) from error
-    if record.get("format") != _FORMAT:
-        msg = f"{target} was saved by a newer kerasemble ({record.get('kerasemble')}). Update kerasemble to open it."
-        raise KerasembleError(msg)
-    return dict(record)

@@ -17,7 +17,7 @@ from kerasemble.core.alignment import Alignment, Reading
 from kerasemble.core.arrays import FloatArray, first
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.predictions import Predictions
-from kerasemble.ensemble.archive import read_record, write_archive
+from kerasemble.ensemble.archive import write_archive
 from kerasemble.ensemble.graph import build_graph, layer_names
 from kerasemble.ensemble.probe import probe
 from kerasemble.ensemble.record import make_record, member_records
@@ -25,6 +25,7 @@ from kerasemble.evaluation.report import Report
 from kerasemble.members.files import load_file
 from kerasemble.members.member import Member, Model, as_members, name_of
 from kerasemble.members.preprocessing import detect_range
+from kerasemble.members.record import read_record
 from kerasemble.scoring.predict import predict
 from kerasemble.scoring.sources import check_data
 

@@ -9,13 +9,12 @@ from typing import Any
 import numpy.typing as npt
 
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.predictions import Predictions
-from kerasemble.ensemble.archive import read_record
 from kerasemble.evaluation.compare import score
 from kerasemble.evaluation.report import Report
 from kerasemble.members.backend import import_keras
 from kerasemble.members.files import sha256
 from kerasemble.members.member import Member, Model, as_members, name_of
+from kerasemble.members.record import read_record
 from kerasemble.scoring.predict import Progress, predict
 
 
@@ -54,38 +53,16 @@ def evaluate(
     Example:
         >>> print(evaluate(["ensemble.keras", "a.keras", "b.h5"], x_test, y_test))  # doctest: +SKIP
     """
-    seen = predict_recorded(
-        models, x, classes=classes, data_range=data_range, store=store, batch_size=batch_size, progress=progress
-    )
-    ensembles = [name_of(member) for member in as_members(models) if _record(member) is not None]
-    return score(seen, y, ensembles)
-
-
-def predict_recorded(
-    models: Sequence[Member | Model | str | os.PathLike[str]],
-    x: npt.ArrayLike,
-    *,
-    classes: Sequence[object] | None = None,
-    data_range: tuple[float, float] | None = None,
-    store: str | os.PathLike[str] | None = None,
-    batch_size: int = 256,
-    progress: Progress | None = None,
-) -> Predictions:
-    """Run models as `kerasemble.predict` does, each read as the records of the ensembles among them say.
-
-    Raises:
-        KerasembleError: as `kerasemble.predict`.
-    """
     named = as_members(models)
     records = {name_of(member): _record(member) for member in named}
     made = {name: record for name, record in records.items() if record is not None}
     if made and classes is None:
-        classes = _common_classes({name: record["fitted"] for name, record in made.items()})
+        classes = _common_classes({name: record["fitted"]["classes"] for name, record in made.items()})
     spans = [record["fitted"]["alignment"]["inputs"]["range"] for record in made.values()]
     stated = next(((span[0], span[1]) for span in spans if span is not None), None)
     known = {item["sha256"]: item for record in made.values() for item in record["members"]}
-    return predict(
-        [_as_recorded(member, records[name_of(member)], known) for member in named],
+    seen = predict(
+        [member if name_of(member) in made else _as_recorded(member, known) for member in named],
         x,
         classes=classes,
         data_range=data_range or stated,
@@ -93,29 +70,27 @@ def predict_recorded(
         batch_size=batch_size,
         progress=progress,
     )
+    return score(seen, y, list(made))
 
 
 def _record(member: Member) -> dict[str, Any] | None:
     return None if member.path is None else read_record(member.path)
 
 
-def _common_classes(fitted: Mapping[str, Mapping[str, Any]]) -> Sequence[str]:
+def _common_classes(classes: Mapping[str, Sequence[str]]) -> Sequence[str]:
     """Return the classes of the ensembles, which must agree for one table to make sense."""
-    name, classes = next((name, item["classes"]) for name, item in fitted.items())
-    for other, item in fitted.items():
-        if item["classes"] != classes:
-            msg = f"Ensembles '{name}' and '{other}' differ in classes: {classes} and {item['classes']}. Give classes."
+    name, first = next(iter(classes.items()))
+    for other, own in classes.items():
+        if own != first:
+            msg = f"Ensembles '{name}' and '{other}' differ in classes: {first} and {own}. Give classes=[...]."
             raise KerasembleError(msg)
-    return list(classes)
+    return first
 
 
-def _as_recorded(member: Member, own: Mapping[str, Any] | None, known: Mapping[str, Mapping[str, Any]]) -> Member:
+def _as_recorded(member: Member, known: Mapping[str, Mapping[str, Any]]) -> Member:
     """Return the member with the options that a record has for its file, where it was given none of its own."""
-    name, source = name_of(member), member.source
-    if own is not None:
-        return Member(source, name=name, output="probabilities", classes=own["fitted"]["classes"])
-    plain = member.preprocess is None and member.classes is None and member.output == "auto" and member.head is None
-    if member.path is None or not plain:
+    given = (member.preprocess, member.classes, member.head, None if member.output == "auto" else member.output)
+    if member.path is None or any(option is not None for option in given):
         return member
     options = known.get(sha256(member.path))
     if options is None:
@@ -123,4 +98,4 @@ def _as_recorded(member: Member, own: Mapping[str, Any] | None, known: Mapping[s
     preprocess = options["preprocess"]
     if isinstance(preprocess, list):
         preprocess = [import_keras().saving.deserialize_keras_object(layer) for layer in preprocess]
-    return Member(source, name, preprocess, options["output"], options["classes"], options["head"])
+    return Member(member.source, member.name, preprocess, options["output"], options["classes"], options["head"])

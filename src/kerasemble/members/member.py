@@ -10,8 +10,9 @@ from typing import Any, TypeAlias, final
 
 from kerasemble.core.arrays import first
 from kerasemble.core.errors import KerasembleError
-from kerasemble.members.files import check_file, load_file
+from kerasemble.members.files import load_file
 from kerasemble.members.preprocessing import CONVENTIONS
+from kerasemble.members.record import read_record
 
 OUTPUTS = ("auto", "probabilities", "logits")
 # Keras models and layers, which are not typed.
@@ -24,7 +25,8 @@ Layer: TypeAlias = Any
 class Member:
     """A pre-trained model with a name, its preprocessing, the kind of its output and the names of its classes.
 
-    A file is opened when the member is first run. A model object is used as it is and never changed.
+    A file is opened when the member is first run. A model object is used as it is and never changed. The file of a
+    saved ensemble says its own classes and output.
 
     Args:
         source: a `keras.Model`, or the path of a `.keras`, `.h5` or `.hdf5` file.
@@ -55,7 +57,7 @@ class Member:
         """Check what can be checked without running the model."""
         where = f"Member '{self.name or self._own_name()}'"
         if self.path is not None:
-            check_file(self.path)
+            self._read_record()
         elif not hasattr(self.source, "predict") or not hasattr(self.source, "weights"):
             msg = f"A member is a keras.Model or the path of one. Received: {type(self.source).__name__}."
             raise KerasembleError(msg)
@@ -72,6 +74,14 @@ class Member:
                 msg = f"{where}: class names must be unique. Received: {first(classes, 20)}."
                 raise KerasembleError(msg)
             object.__setattr__(self, "classes", classes)
+
+    def _read_record(self) -> None:
+        """Take from the record of a saved ensemble what was not given."""
+        record = None if self.path is None else read_record(self.path)
+        if record is not None and self.classes is None:
+            object.__setattr__(self, "classes", tuple(record["fitted"]["classes"]))
+        if record is not None and self.output == "auto":
+            object.__setattr__(self, "output", "probabilities")
 
     @property
     def path(self) -> Path | None:
