@@ -14,7 +14,6 @@ from rich.console import Console
 from rich.padding import Padding
 
 import kerasemble as ke
-from kerasemble.cli.options import read_members
 from kerasemble.render.text import render_report
 
 # Rich's own template fetches a font from the network; this one takes what the reader has.
@@ -41,7 +40,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/images/table.svg"))
     out = parser.parse_args().out
     with as_file(files("kerasemble") / "demo") as folder, tempfile.TemporaryDirectory() as scratch:
-        members = read_members(folder / "members.toml")
+        members = ke.load_members(folder / "members.toml")
         valid, test = ke.load_data(folder / "valid.npz"), ke.load_data(folder / "test.npz")
         ensemble = ke.combine(members, valid.x, valid.y, classes=valid.classes)
         path = ensemble.save(Path(scratch) / "ensemble.keras")

@@ -13,7 +13,6 @@ from importlib.resources import as_file, files
 import numpy as np
 
 import kerasemble as ke
-from kerasemble.cli.options import read_members
 
 NAMES = ("mlp", "cnn-small", "weak")
 
@@ -26,7 +25,7 @@ def log_loss(probabilities: np.ndarray, y: np.ndarray) -> float:
 def main(epochs: int = 30) -> dict[str, tuple[float, float]]:
     """Return the log loss on the rows that were learned from and on unseen rows, for each way to get the weights."""
     with as_file(files("kerasemble") / "demo") as folder:
-        members = [member for member in read_members(folder / "members.toml") if member.name in NAMES]
+        members = [member for member in ke.load_members(folder / "members.toml") if member.name in NAMES]
         valid, test = ke.load_data(folder / "valid.npz"), ke.load_data(folder / "test.npz")
     seen = ke.predict(members, valid.x, classes=valid.classes)
     unseen = ke.predict(members, test.x, classes=valid.classes)

@@ -25,6 +25,7 @@ from kerasemble.ensemble.ensemble import Ensemble, load
 from kerasemble.ensemble.evaluate import evaluate
 from kerasemble.evaluation.compare import compare
 from kerasemble.evaluation.report import Report
+from kerasemble.members.listing import load_members
 from kerasemble.members.member import Member
 from kerasemble.scoring.predict import predict
 from kerasemble.scoring.sources import load_data
@@ -50,6 +51,7 @@ __all__ = [
     "evaluate",
     "load",
     "load_data",
+    "load_members",
     "predict",
 ]
 

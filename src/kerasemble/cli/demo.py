@@ -24,6 +24,7 @@ def demo(*, out: Path, as_json: bool, quiet: bool) -> None:
     """Combine eight small models of handwritten digits, and score the result on images that nobody has seen."""
     from kerasemble.ensemble.combine import combine
     from kerasemble.ensemble.evaluate import evaluate
+    from kerasemble.members.listing import load_members
     from kerasemble.scoring.sources import load_labelled
 
     def say(text: str) -> None:
@@ -33,7 +34,7 @@ def demo(*, out: Path, as_json: bool, quiet: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     path = out / "ensemble.keras"
     with as_file(files("kerasemble") / "demo") as folder:
-        members = options.read_members(folder / "members.toml")
+        members = load_members(folder / "members.toml")
         valid, test = load_labelled(folder / "valid.npz"), load_labelled(folder / "test.npz")
         say(
             f"Eight models were trained on {click.style('900 other', bold=True)} images of digits; one takes 16x16 "

@@ -1,11 +1,8 @@
-"""Options that several commands share, and members from arguments and TOML."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
-import difflib
 import functools
-import os
-import tomllib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,11 +10,10 @@ from typing import Any, TypeVar
 import click
 
 from kerasemble.core.errors import KerasembleError
+from kerasemble.members.listing import load_members
 from kerasemble.members.member import Member
 
 Command = TypeVar("Command", bound=Callable[..., Any])
-
-_KEYS = ("name", "path", "preprocess", "output", "classes", "head")
 
 paths = click.argument("models", nargs=-1, type=click.Path(path_type=Path), metavar="[MODEL]...")
 members = click.option(
@@ -117,56 +113,8 @@ def collect_members(models: Sequence[Path], members_file: Path | None) -> list[M
     """
     found = [Member(path) for path in models]
     if members_file is not None:
-        found += read_members(members_file)
+        found += load_members(members_file)
     if not found:
         msg = "There are no models. Give their paths, or --members FILE.toml."
         raise KerasembleError(msg)
     return found
-
-
-def read_members(path: Path) -> list[Member]:
-    """Return the members in a TOML file; their paths are relative to it.
-
-    Raises:
-        KerasembleError: the file is missing, is not TOML, or has keys that mean nothing.
-    """
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        msg = f"{path} cannot be read: {error.strerror}."
-        raise KerasembleError(msg) from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        msg = f"{path} is not TOML: {error}."
-        raise KerasembleError(msg) from error
-    _check_keys(path, content, ("member",))
-    tables = content.get("member", [])
-    if not isinstance(tables, list) or not tables:
-        msg = f'{path} has no members. Write a [[member]] table with path = "..." for each.'
-        raise KerasembleError(msg)
-    return [_read_member(path, table, number) for number, table in enumerate(tables, start=1)]
-
-
-def _read_member(path: Path, table: dict[str, Any], number: int) -> Member:
-    where = f"{path}, member {number}"
-    _check_keys(where, table, _KEYS)
-    if not isinstance(table.get("path"), str):
-        msg = f'{where}: there is no path. Write path = "model.keras".'
-        raise KerasembleError(msg)
-    texts = {key: table[key] for key in ("name", "preprocess", "output", "head") if key in table}
-    wrong = next((key for key, value in texts.items() if not isinstance(value, str)), None)
-    if wrong is not None:
-        msg = f"{where}: {wrong} must be text in quotes. Received: {table[wrong]!r}."
-        raise KerasembleError(msg)
-    if "classes" in table and not isinstance(table["classes"], list):
-        msg = f'{where}: classes must be a list, ["a", "b"]. Received: {table["classes"]!r}.'
-        raise KerasembleError(msg)
-    return Member(path.parent / table["path"], classes=table.get("classes"), **texts)
-
-
-def _check_keys(where: Path | str, table: dict[str, Any], known: Sequence[str]) -> None:
-    for key in table:
-        if key not in known:
-            near = difflib.get_close_matches(key, known, n=1)
-            hint = f" Did you mean '{near[0]}'?" if near else ""
-            msg = f"{os.fspath(where)}: unknown key '{key}'.{hint} Known: {', '.join(known)}."
-            raise KerasembleError(msg)
