@@ -189,16 +189,22 @@ def test_128_a_path_that_is_not_utf8_works_and_is_printed_as_it_is(files, tmp_pa
 
 
 @pytest.mark.slow
-def test_129_ctrl_c_ends_with_130_and_leaves_no_half_file(files, tmp_path):
-    models = [str(files / name) for name in ("a.keras", "b.h5", "c.keras")]
-    options = ["--data", str(files / "valid.npz"), "--out", str(tmp_path / "ensemble.keras")]
+def test_129_ctrl_c_ends_with_130_leaves_no_half_file_and_goes_on_from_the_store(kerasemble, files, tmp_path):
+    store, out = tmp_path / "run", tmp_path / "ensemble.keras"
+    models = [os.fspath(files / name) for name in ("a.keras", "b.h5", "c.keras")]
+    options = ["--data", os.fspath(files / "valid.npz"), "--out", os.fspath(out), "--store", os.fspath(store)]
     with subprocess.Popen([*COMMAND, "combine", *models, *options], stderr=subprocess.PIPE, text=True) as process:
-        time.sleep(1.5)
+        # The first member has run, two are left: Keras is imported by now, which can swallow the signal.
+        deadline = time.monotonic() + 120
+        while not list(store.glob("*.npy")) and time.monotonic() < deadline:
+            time.sleep(0.01)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=120)
     assert process.returncode == 130, err
     assert "Traceback" not in err
-    assert list(tmp_path.iterdir()) == []
+    assert list(tmp_path.iterdir()) == [store]
+    assert not [path.name for path in store.iterdir() if path.name.startswith(".")]
+    assert kerasemble("combine", *models, *options, "--quiet").code == 0
 
 
 def test_130_a_reader_that_goes_away_is_no_error():
@@ -206,3 +212,10 @@ def test_130_a_reader_that_goes_away_is_no_error():
     result = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
     assert "Traceback" not in result.stderr
     assert result.stdout.startswith("Usage:")
+
+
+def test_a_name_that_the_system_refuses_is_no_traceback(combine, tmp_path):
+    result = combine(out=tmp_path / f"{'x' * 300}.keras")
+    assert result.code == 2
+    assert "File name too long" in result.err
+    assert "Traceback" not in result.err

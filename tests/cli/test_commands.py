@@ -159,3 +159,10 @@ def test_the_demo_says_what_it_does(kerasemble, tmp_path):
     assert result.code == 0, result.err
     for said in ("1. Combine", "2. Score", "kerasemble combine", "best member", str(tmp_path / "ensemble.keras")):
         assert said in result.out
+
+
+def test_json_says_which_combiner_was_fitted_with_which_weights(kerasemble, files, tmp_path):
+    common = ("combine", files / "a.keras", files / "b.h5", "--data", files / "valid.npz", "--weights", "0.25,0.75")
+    told = json.loads(kerasemble(*common, "--out", tmp_path / "one.keras", "--json").out)
+    assert told["combiner"] == {"name": "weighted-average", "weights": [0.25, 0.75]}
+    assert told["weights"] == pytest.approx({"a": 0.25, "b": 0.75})

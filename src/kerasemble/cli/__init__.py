@@ -63,9 +63,13 @@ def main() -> None:
     except KerasembleError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(_BAD_INPUT)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("Interrupted.", err=True)
-        sys.exit(_INTERRUPTED)
     except BrokenPipeError:
         # Whoever read our output has gone (head, less); what is left in the buffer must not raise again at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except OSError as error:
+        # A disk that is full, a folder that is read-only, a name that is too long: the system's own words say it.
+        click.echo(f"Error: {error.strerror or error}: {error.filename or 'input or output'}", err=True)
+        sys.exit(_BAD_INPUT)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("Interrupted.", err=True)
+        sys.exit(_INTERRUPTED)

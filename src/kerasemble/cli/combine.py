@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import click
 
 from kerasemble.cli import options
-from kerasemble.cli.output import print_report, progress_bars
+from kerasemble.cli.output import ensemble_json, print_ensemble, progress_bars
 from kerasemble.combiners import find
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.majority_vote import MajorityVote
@@ -91,12 +90,10 @@ def combine(
             progress=progress,
         )
         ensemble.save(out, overwrite=overwrite)
-    if ensemble.report is None:
-        raise AssertionError("combine() always makes a report")
     if report is not None:
         with atomic_target(report, overwrite=overwrite) as temporary:
-            temporary.write_text(json.dumps(ensemble.report.to_json(), indent=1, allow_nan=False), encoding="utf-8")
-    print_report(ensemble.report, as_json=as_json, quiet=quiet, ensemble=str(out))
+            temporary.write_text(ensemble_json(ensemble, out), encoding="utf-8")
+    print_ensemble(ensemble, out, as_json=as_json, quiet=quiet)
 
 
 def choose_combiner(name: str, weights: str | None) -> Combiner | str:

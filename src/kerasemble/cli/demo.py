@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from kerasemble.cli import options
-from kerasemble.cli.output import print_report, progress_bars
+from kerasemble.cli.output import print_ensemble, print_report, progress_bars
 
 
 @click.command()
@@ -48,8 +48,7 @@ def demo(*, out: Path, as_json: bool, quiet: bool) -> None:
         with progress_bars(hidden=quiet or as_json) as progress:
             ensemble = combine(members, valid.x, valid.y, classes=valid.classes, progress=progress)
             ensemble.save(path, overwrite=True)
-        if ensemble.report is not None and not as_json:
-            print_report(ensemble.report, as_json=False, quiet=quiet)
+        print_ensemble(ensemble, path, as_json=False, quiet=quiet or as_json)
         say(
             f"\n2. Score what was saved on {len(test.x)} images that neither members nor ensemble have seen:\n\n"
             f"  kerasemble evaluate {path} --members {folder / 'members.toml'} \\\n"
@@ -57,5 +56,5 @@ def demo(*, out: Path, as_json: bool, quiet: bool) -> None:
         )
         with progress_bars(hidden=quiet or as_json) as progress:
             report = evaluate([path, *members], test.x, test.y, classes=test.classes, progress=progress)
-    print_report(report, as_json=as_json, quiet=quiet, ensemble=str(path))
+    print_report(report, as_json=as_json, quiet=quiet)
     say(f'\nIt is plain Keras, and opens without Kerasemble:\n  keras.saving.load_model("{path}")')

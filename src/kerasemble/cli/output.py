@@ -6,11 +6,14 @@ import json
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import click
 
+from kerasemble.combiners.base import FittedCombiner, recipe_to_json
 from kerasemble.core.errors import KerasembleWarning
+from kerasemble.ensemble.ensemble import Ensemble
 from kerasemble.evaluation.report import Report
 
 Progress = Callable[[str, int, int], None]
@@ -42,16 +45,32 @@ def progress_bars(*, hidden: bool) -> Iterator[Progress]:
             yield update
 
 
-def print_report(report: Report, *, as_json: bool, quiet: bool, **also: str) -> None:
-    """Print a report as a table or as JSON, with what else is to be said, e.g. where the file is."""
+def print_report(report: Report, *, as_json: bool, quiet: bool) -> None:
+    """Print a report as a table, or as JSON."""
     if as_json:
-        click.echo(json.dumps({**report.to_json(), **also}, indent=1, allow_nan=False))
+        click.echo(json.dumps(report.to_json(), indent=1, allow_nan=False))
     elif not quiet:
         from rich.console import Console
 
         from kerasemble.render.text import render_report
 
-        console = Console()
-        console.print(render_report(report))
-        for what, value in also.items():
-            console.print(f"{what.capitalize()}: {value}", soft_wrap=True, highlight=False, markup=False)
+        Console().print(render_report(report))
+
+
+def print_ensemble(ensemble: Ensemble, path: Path, *, as_json: bool, quiet: bool) -> None:
+    """Print how an ensemble came about, what its combiner learned and where its file is."""
+    if as_json:
+        click.echo(ensemble_json(ensemble, path))
+        return
+    if ensemble.report is not None:
+        print_report(ensemble.report, as_json=False, quiet=quiet)
+    if not quiet:
+        click.echo(f"{ensemble.combiner!r}.\nEnsemble: {path}")
+
+
+def ensemble_json(ensemble: Ensemble, path: Path) -> str:
+    """Return the ensemble's report as JSON, with its combiner, the members' weights, and the path of its file."""
+    data = {} if ensemble.report is None else ensemble.report.to_json()
+    if isinstance(ensemble.combiner, FittedCombiner):
+        data |= {"combiner": recipe_to_json(ensemble.combiner.combiner), "weights": ensemble.combiner.weights}
+    return json.dumps({**data, "ensemble": str(path)}, indent=1, allow_nan=False)

@@ -13,11 +13,14 @@ from kerasemble.core.errors import KerasembleError
 
 
 def registry() -> dict[str, type[Combiner]]:
-    """Return every combiner by name, sorted: this folder's and those defined elsewhere in the process."""
+    """Return every combiner by name, sorted: this folder's and those defined elsewhere in the process.
+
+    One that is defined again, as in a notebook's cell, takes the place of the first.
+    """
     _import_all()
     pending, found = [Combiner], {}
     while pending:
-        kind = pending.pop()
+        kind = pending.pop(0)
         pending.extend(kind.__subclasses__())
         if not inspect.isabstract(kind):
             found[name_of(kind)] = kind

@@ -89,8 +89,12 @@ def _best(scores: Tensor, candidates: Tensor, xp: Vocabulary) -> Tensor:
 
 
 def _earliness(votes: Tensor, weights: Tensor, xp: Vocabulary) -> Tensor:
-    """Return for each class (samples, ..., classes) how early the first member stands that voted for it: 1 to 0."""
+    """Return for each class (samples, ..., classes) how early the first member stands that voted for it: 1 to 0.
+
+    Members without weight do not count.
+    """
     members = votes.shape[0]
     order = xp.cumsum(xp.ones_like(weights)) - 1
-    precedence = xp.reshape(1 - order / members, (members,) + (1,) * (len(votes.shape) - 1))
+    precedence = xp.where(weights > _EQUAL, 1 - order / members, 0.0)
+    precedence = xp.reshape(precedence, (members,) + (1,) * (len(votes.shape) - 1))
     return xp.max(xp.where(votes > 0, precedence, 0.0), axis=0)

@@ -37,7 +37,7 @@ class WeightedAverage(Combiner):
     Example:
         >>> from kerasemble import Predictions, WeightedAverage
         >>> seen = Predictions.from_arrays({"a": [[0.9, 0.1]], "b": [[0.5, 0.5]]})
-        >>> WeightedAverage(weights=[3, 1]).fit(seen)(seen)
+        >>> WeightedAverage(weights=[3, 1]).fit(seen)(seen).round(3)
         array([[0.8, 0.2]], dtype=float32)
 
     Reference:

@@ -19,10 +19,17 @@ _LEAST = 1e-12
 
 
 def freeze_weights(weights: Sequence[float] | Mapping[str, float] | GivenWeights) -> GivenWeights:
-    """Return given weights in a form that is hashable and survives JSON."""
-    if isinstance(weights, Mapping):
-        return tuple((str(name), float(weight)) for name, weight in weights.items())
-    return tuple((item[0], float(item[1])) if isinstance(item, tuple) else float(item) for item in weights)
+    """Return given weights in a form that is hashable and survives JSON.
+
+    Raises:
+        KerasembleError: they are not numbers.
+    """
+    try:
+        items = [(str(name), weight) for name, weight in weights.items()] if isinstance(weights, Mapping) else weights
+        return tuple((item[0], float(item[1])) if isinstance(item, tuple) else float(item) for item in items)
+    except (TypeError, ValueError) as error:
+        msg = f"Weights must be numbers, one for each member, in order or by name. Received: weights={weights!r}."
+        raise KerasembleError(msg) from error
 
 
 def check_weights(weights: GivenWeights, members: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -33,8 +40,8 @@ def check_weights(weights: GivenWeights, members: Sequence[str]) -> npt.NDArray[
     """
     named = dict(item for item in weights if isinstance(item, tuple))
     if named:
-        if set(named) != set(members):
-            msg = f"Weights are given for {sorted(named)}. The members are {list(members)}. Give one for each."
+        if set(named) != set(members) or len(named) != len(weights):
+            msg = f"Weights are given for {list(weights)}. The members are {list(members)}. Give one for each."
             raise KerasembleError(msg)
         array = np.array([named[name] for name in members], dtype=np.float64)
     else:
@@ -49,6 +56,8 @@ def check_weights(weights: GivenWeights, members: Sequence[str]) -> npt.NDArray[
     if not array.any():
         msg = "All weights are zero. At least one member needs a weight above zero."
         raise KerasembleError(msg)
+    # Scaled first, because the sum of the largest floats is infinite.
+    array = array / array.max()
     return np.asarray(array / array.sum())
 
 

@@ -47,6 +47,12 @@ def encode_labels(y: npt.ArrayLike, classes: Sequence[str], samples: int, *, ord
             "class a number means. Give classes=[...] in the order that the numbers follow, or labels by name."
         )
         raise KerasembleError(msg)
+    if _are_other_numbers(classes):
+        msg = (
+            f"Labels are numbers and so are the names of the classes ({first(list(classes), 20)}), which do not count "
+            "from 0 in order, so nobody can say whether a label is a name or a position. Give labels as text."
+        )
+        raise KerasembleError(msg)
     if labels.dtype.kind not in "biuf":
         msg = f"Labels must be class indices or class names. Received: dtype {labels.dtype}."
         raise KerasembleError(msg)
@@ -55,6 +61,12 @@ def encode_labels(y: npt.ArrayLike, classes: Sequence[str], samples: int, *, ord
         msg = f"Labels are missing (NaN or infinity) in rows {first(rows)}. Leave those rows out."
         raise KerasembleError(msg)
     return _from_one_hot(labels, classes) if labels.ndim == 2 else _from_indices(labels, classes)
+
+
+def _are_other_numbers(classes: Sequence[str]) -> bool:
+    """Say whether the class names are whole numbers, but not 0, 1, 2, ..., which mean the same either way."""
+    counted = [str(index) for index in range(len(classes))]
+    return all(name.isdecimal() for name in classes) and list(classes) != counted
 
 
 def _as_array(y: npt.ArrayLike) -> npt.NDArray[np.generic]:

@@ -112,9 +112,12 @@ def decide(values: FloatArray, requested: str, name: str) -> Output:
         KerasembleError: the values are not what was requested, not finite, or leave doubt.
     """
     check_finite(values, name)
-    if requested == "logits":
-        return "logits"
     found = diagnose_column(values[:, 0]) if values.shape[1] == 1 else diagnose(values, str(values.dtype))
+    if requested == "logits":
+        # The softmax of probabilities is nearly flat whatever the member knew. One column may well lie in 0..1.
+        if values.shape[1] > 1 and found.kind == "probabilities":
+            raise refuse(name, found._replace(remedy="Leave output='logits' out: the softmax is in them already."))
+        return "logits"
     if found.kind == "probabilities":
         return "probabilities"
     # The softmax of log-probabilities gives the probabilities back.

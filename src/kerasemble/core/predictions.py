@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import dataclasses
 import json
 import os
@@ -37,6 +36,7 @@ class Predictions:
             follow.
 
     Example:
+        >>> import numpy as np
         >>> a = np.array([[0.9, 0.1], [0.2, 0.8]])
         >>> b = np.array([[0.6, 0.4], [0.4, 0.6]])
         >>> Predictions.from_arrays({"a": a, "b": b}, classes=["cat", "dog"])
@@ -78,6 +78,9 @@ class Predictions:
             msg = f"output must be 'probabilities' or 'logits'. Received: output={output!r}."
             raise KerasembleError(msg)
         names = tuple(str(name) for name in arrays)
+        if len(set(names)) < len(names):
+            msg = f"Two members have one name: {first(names)}. Names are compared as text; give each its own."
+            raise KerasembleError(msg)
         binary = task == Task.BINARY or (classes is not None and len(classes) == 2)
         read = {str(name): _as_table(str(name), array) for name, array in arrays.items()}
         _check_same_rows(read)
@@ -112,11 +115,15 @@ class Predictions:
         """Return the predictions of some of the members, in the order of `names`.
 
         Raises:
-            KerasembleError: a name is not a member's.
+            KerasembleError: a name is not a member's, or there are none or the same one twice.
         """
         missing = [name for name in names if name not in self.members]
         if missing or not names:
-            msg = f"No such members: {first(missing)}. The members are: {first(self.members, 20)}."
+            asked = f"No such members: {first(missing)}" if missing else "No members were asked for"
+            msg = f"{asked}. The members are: {first(self.members, 20)}."
+            raise KerasembleError(msg)
+        if len(set(names)) < len(names):
+            msg = f"Members are asked for more than once: {first(names, 20)}. Ask for each once."
             raise KerasembleError(msg)
         index = [self.members.index(name) for name in names]
         alignment = self.alignment
@@ -153,17 +160,18 @@ class Predictions:
         Raises:
             KerasembleError: the file is missing or is not one that `save` wrote.
         """
-        with contextlib.ExitStack() as stack:
-            try:
-                file = stack.enter_context(np.load(Path(path), allow_pickle=False))
-                values, members, classes = file["values"], file["members"], file["classes"]
+        try:
+            # Opened here, since NumPy leaves a damaged archive open.
+            with Path(path).open("rb") as handle, np.load(handle, allow_pickle=False) as file:
+                values, members, classes = file["values"], file["members"].tolist(), file["classes"].tolist()
                 record = json.loads(str(file["record"]))
-            except (OSError, KeyError, ValueError, AttributeError, TypeError) as error:
-                msg = f"{path} is not a predictions file that 'kerasemble predict' wrote: {error}"
-                raise KerasembleError(msg) from error
-        alignment = None if record["alignment"] is None else Alignment.from_json(record["alignment"])
-        names = (tuple(members.tolist()), tuple(classes.tolist()))
-        return cls(values, *names, Task(record["task"]), alignment, record["ordered"])
+            alignment = None if record["alignment"] is None else Alignment.from_json(record["alignment"])
+            return cls(values, tuple(members), tuple(classes), Task(record["task"]), alignment, record["ordered"])
+        except (
+            Exception
+        ) as error:  # NumPy raises OSError, ValueError, KeyError, BadZipFile, EOFError, ... for a bad file
+            msg = f"{path} is not a predictions file that 'kerasemble predict' wrote: {error}"
+            raise KerasembleError(msg) from error
 
     def __repr__(self) -> str:
         """Say in a line what is in it."""

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kerasemble.combiners import find, registry
 from kerasemble.combiners.base import Combiner, label
-from kerasemble.core.arrays import FloatArray, IntArray
+from kerasemble.core.arrays import FloatArray, IntArray, first
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.labels import encode_labels
 from kerasemble.core.metrics import hits, log_losses
@@ -54,13 +54,13 @@ def compare(
         The scores, the intervals and the verdict; it prints itself.
 
     Raises:
-        KerasembleError: labels do not fit the predictions, or there are fewer than two rows.
+        KerasembleError: labels do not fit the predictions, there are fewer than two rows, or `prefer` is not compared.
 
     Example:
         >>> import kerasemble as ke
         >>> seen = ke.Predictions.from_arrays({"a": [[0.9, 0.1], [0.4, 0.6]], "b": [[0.8, 0.2], [0.3, 0.7]]})
         >>> ke.compare(seen, [0, 1], [ke.Average()]).verdict
-        'keep b: no combination is better (log loss 0.290 against 0.308 of the average).'
+        'keep b: no combination is better (log loss 0.290 against 0.297 of the average).'
     """
     labels = encode_labels(y, predictions.classes, predictions.samples, ordered=predictions.ordered)
     # From here on labels are indices into the classes, whoever's order that is.
@@ -70,8 +70,14 @@ def compare(
         raise KerasembleError(msg)
     folds = stratified_folds(labels, min(cv, predictions.samples), seed)
     chosen_from = list(combiners) if combiners is not None else [kind() for kind in registry().values()]
-    results = [(label(combiner), cross_fit(combiner, predictions, labels, folds)) for combiner in chosen_from]
-    report = _report(predictions, labels, results, int(folds.max()) + 1, None if prefer is None else label(prefer))
+    if prefer is not None and prefer not in chosen_from:
+        msg = f"prefer={prefer} is not among the combiners that are compared: {first(chosen_from)}. Add it to them."
+        raise KerasembleError(msg)
+    names = _names(chosen_from)
+    preferred = None if prefer is None else names[chosen_from.index(prefer)]
+    fits = [cross_fit(combiner, predictions, labels, folds) for combiner in chosen_from]
+    results = list(zip(names, fits, strict=True))
+    report = _report(predictions, labels, results, int(folds.max()) + 1, preferred)
     for warning in report.warnings:
         warn(warning)
     return report
@@ -89,7 +95,7 @@ def score(predictions: Predictions, y: npt.ArrayLike, ensembles: Sequence[str] =
         The scores, where `ensembles` count as combiners of the others.
 
     Raises:
-        KerasembleError: labels do not fit the predictions, or there are fewer than two rows.
+        KerasembleError: labels do not fit the predictions, there are fewer than two rows, or no such ensemble.
     """
     labels = encode_labels(y, predictions.classes, predictions.samples, ordered=predictions.ordered)
     if predictions.samples < 2:
@@ -98,7 +104,7 @@ def score(predictions: Predictions, y: npt.ArrayLike, ensembles: Sequence[str] =
     members = [name for name in predictions.members if name not in ensembles]
     if not members:
         return _report(predictions, labels, [], 1)
-    combined = [(name, predictions.values[predictions.members.index(name)]) for name in ensembles]
+    combined = [(name, predictions.only([name]).values[0]) for name in ensembles]
     return _report(predictions.only(members), labels, combined, 1)
 
 
@@ -106,7 +112,14 @@ def choose(report: Report, combiners: Sequence[Combiner]) -> Combiner | str:
     """Return what `auto` takes: the chosen combiner of a comparison of `combiners`, or a member's name."""
     if report.chosen.kind == "member":
         return report.chosen.name
-    return next(combiner for combiner in combiners if label(combiner) == report.chosen.name)
+    return combiners[_names(combiners).index(report.chosen.name)]
+
+
+def _names(combiners: Sequence[Combiner]) -> list[str]:
+    """Return each combiner's name in a sentence; with its options where two are of one kind."""
+    kinds = [label(combiner) for combiner in combiners]
+    pairs = zip(combiners, kinds, strict=True)
+    return [kind if kinds.count(kind) == 1 else repr(combiner) for combiner, kind in pairs]
 
 
 def _report(
@@ -129,16 +142,17 @@ def _report(
     ]
     candidates = [scored(name, "combiner", values) for name, values in combined]
     best_member = min(members, key=lambda each: each.log_loss)
-    guess = folds > 1 and predictions.samples < _ENOUGH_TO_CHOOSE and len(candidates) > 1
+    considered, note = _considered(candidates, predictions.samples if folds > 1 else None)
     if preferred is None:
-        chosen = _choose(candidates, best_member, label(find(_WITHOUT_CHOICE)) if guess else None)
+        chosen = min([best_member, *considered], key=lambda each: each.log_loss)
     else:
-        chosen = next(each for each in candidates if each.name == preferred)
+        considered, note = [each for each in candidates if each.name == preferred], ""
+        chosen = considered[0]
     return Report(
         scores=(*members, *candidates),
         best_member=best_member,
         chosen=chosen,
-        verdict=_verdict(chosen, candidates, best_member, predictions.samples if guess and not preferred else None),
+        verdict=_verdict(chosen, candidates, considered, best_member) + note,
         samples=predictions.samples,
         folds=folds,
         warnings=suspicions(predictions, labels),
@@ -153,20 +167,28 @@ def _readings(predictions: Predictions) -> dict[str, str]:
     return dict(zip(predictions.members, steps, strict=True))
 
 
-def _choose(candidates: Sequence[Score], best_member: Score, only: str | None) -> Score:
-    """Return the best member or the best of the candidates, of which only that called `only` counts where given."""
-    allowed = [each for each in candidates if each.name == only] or candidates
-    return min([best_member, *allowed], key=lambda each: each.log_loss)
+def _considered(candidates: Sequence[Score], fitted_to: int | None) -> tuple[Sequence[Score], str]:
+    """Return those candidates that may be chosen, and what to add to the verdict.
+
+    `fitted_to` is the number of rows by which it is chosen, None where nothing was fitted.
+    """
+    if fitted_to is None or fitted_to >= _ENOUGH_TO_CHOOSE or len(candidates) < 2:
+        return candidates, ""
+    default = [each for each in candidates if each.name == label(find(_WITHOUT_CHOICE))]
+    note = f" {fitted_to} rows are too few to choose among combiners by"
+    return (default, f"{note}, so only the default was considered.") if default else (candidates, f"{note}.")
 
 
-def _verdict(chosen: Score, candidates: Sequence[Score], best_member: Score, too_few: int | None) -> str:
-    """Return what to do in a sentence; `too_few` is the number of rows where those are too few to choose by."""
+def _verdict(chosen: Score, candidates: Sequence[Score], considered: Sequence[Score], best_member: Score) -> str:
+    """Return in a sentence what to do, where of the candidates only those `considered` could be chosen."""
     if not candidates:
         return f"{best_member.name} is the best: log loss {best_member.log_loss:.3f}."
     if chosen.kind == "member":
-        rival = min(candidates, key=lambda each: each.log_loss)
+        rival = min(considered, key=lambda each: each.log_loss)
         losses = f"log loss {chosen.log_loss:.3f} against {rival.log_loss:.3f} of the {rival.name}"
-        return f"keep {chosen.name}: no combination is better ({losses})."
+        # One that was left out of account may have a lower loss on these few rows.
+        no_better = "no combination is better" if len(considered) == len(candidates) else "the default is no better"
+        return f"keep {chosen.name}: {no_better} ({losses})."
     mean, low, high = chosen.gain
     interval = f"95 % interval {low:.3f} to {high:.3f}"
     if low > 0:
@@ -174,7 +196,6 @@ def _verdict(chosen: Score, candidates: Sequence[Score], best_member: Score, too
     elif mean > 0:
         sure = f"the gain of {mean:.3f} may be chance ({interval})"
     else:
-        sure = f"it is worse, so keep {best_member.name} ({interval})"
+        sure = f"it is no better, so keep {best_member.name} ({interval})"
     losses = f"log loss {chosen.log_loss:.3f} against {best_member.log_loss:.3f} of the best member"
-    note = f" {too_few} rows are too few to choose among combiners by, so the default was taken." if too_few else ""
-    return f"{chosen.name}: {losses} ({best_member.name}); {sure}.{note}"
+    return f"{chosen.name}: {losses} ({best_member.name}); {sure}."

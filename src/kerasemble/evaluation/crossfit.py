@@ -13,6 +13,7 @@ def stratified_folds(labels: IntArray, folds: int, seed: int) -> IntArray:
     """Return the fold (samples,) of each row, every class spread evenly over 0 .. folds - 1.
 
     Example:
+        >>> import numpy as np
         >>> np.bincount(stratified_folds(np.array([0, 0, 0, 1, 1, 1]), 3, seed=0))
         array([2, 2, 2])
     """

@@ -17,7 +17,6 @@ class Score(NamedTuple):
         accuracy: share of rows whose most probable class is the true one, 0 to 1.
         log_loss: mean of -log of the true class's probability, in nats.
         gain: log loss of the best single member minus this one's, with its 95 % interval; above zero is better.
-        weights: the members' weights by name, where the combiner has any.
     """
 
     name: str
@@ -25,10 +24,9 @@ class Score(NamedTuple):
     accuracy: float
     log_loss: float
     gain: Interval
-    weights: dict[str, float] | None = None
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, repr=False)
 class Report:
     """The scores of members and combiners on the same rows, and the verdict.
 
@@ -97,6 +95,10 @@ class Report:
             return (*figures, "", "best member")
         mean, low, high = score.gain
         return (*figures, f"{mean:+.4f}", f"{low:+.3f} to {high:+.3f}")
+
+    def __repr__(self) -> str:
+        """Return what `print` shows, for notebooks."""
+        return str(self)
 
     def __str__(self) -> str:
         """Return the table and the verdict as plain text."""

@@ -27,5 +27,5 @@ def paired_interval(baseline: npt.NDArray[np.float64], other: npt.NDArray[np.flo
     """
     difference = baseline - other
     mean = float(difference.mean())
-    half = _QUANTILE * float(difference.std(ddof=1)) / np.sqrt(len(difference))
+    half = _QUANTILE * float(difference.std(ddof=1)) / float(np.sqrt(len(difference)))
     return Interval(mean, mean - half, mean + half)

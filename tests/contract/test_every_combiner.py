@@ -1,0 +1,40 @@
+"""Every combiner through every check: a new combiner is met here by itself."""
+
+from __future__ import annotations
+
+import pytest
+
+from kerasemble.combiners import registry
+from kerasemble.combiners.majority_vote import MajorityVote
+from kerasemble.combiners.weighted_average import WeightedAverage
+from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAverage
+from kerasemble.testing import KERAS_CHECKS, NUMPY_CHECKS
+
+AS_THEY_COME = [pytest.param(kind(), id=name) for name, kind in registry().items()]
+# Options that change what a combiner does, but nothing of how its graph is built.
+WITH_OPTIONS = [
+    pytest.param(WeightedAverage(weights="scores"), id="weighted-average-scores"),
+    pytest.param(WeightedAverage(weights=[3, 1, 0]), id="weighted-average-given"),
+    pytest.param(WeightedAverage(weights={"c": 1, "a": 2, "b": 0.5}), id="weighted-average-named"),
+    pytest.param(MajorityVote(weights={"a": 0, "b": 1, "c": 1}), id="majority-vote-named"),
+    pytest.param(WeightedGeometricAverage(strength=0.01), id="weighted-geometric-average-hardly-shrunk"),
+]
+VOTES_IN_FLOATS = pytest.param(MajorityVote(weights=[0.3, 0.2, 0.1]), id="majority-vote-given")
+
+
+@pytest.mark.parametrize("check", NUMPY_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("combiner", [*AS_THEY_COME, VOTES_IN_FLOATS, *WITH_OPTIONS])
+def test_combiner_keeps_its_promise(combiner, check):
+    check(combiner)
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("check", KERAS_CHECKS, ids=lambda check: check.__name__)
+@pytest.mark.parametrize("combiner", [*AS_THEY_COME, VOTES_IN_FLOATS])
+def test_combiner_keeps_its_promise_in_keras(combiner, check):
+    check(combiner)
+
+
+@pytest.mark.parametrize("kind", registry().values(), ids=list(registry()))
+def test_combiner_cites_where_its_method_comes_from(kind):
+    assert "Reference:" in kind.__doc__

@@ -1,0 +1,220 @@
+"""Predictions from saved arrays: what is accepted, what is refused by number, and what never changes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import expit, softmax
+
+from kerasemble.core.alignment import Alignment, InputSpec, Reading
+from kerasemble.core.errors import KerasembleError
+from kerasemble.core.predictions import Predictions
+from kerasemble.core.tasks import Task
+
+RNG = np.random.default_rng(0)
+LOGITS = RNG.normal(size=(2, 50, 3)) * 3
+A, B = softmax(LOGITS, axis=-1)
+# The probability of the second class, as a sigmoid gives it.
+P = expit(LOGITS[0, :, 0])
+
+
+def test_arrays_become_float32_members_in_their_order():
+    seen = Predictions.from_arrays({"b": B, "a": A}, classes=["ant", "bee", 3])
+    assert (seen.members, seen.classes, seen.task, seen.samples) == (("b", "a"), ("ant", "bee", "3"), "multiclass", 50)
+    np.testing.assert_array_equal(seen.values, np.stack([B, A]).astype(np.float32))
+
+
+def test_logits_become_probabilities_where_asked():
+    seen = Predictions.from_arrays({"a": LOGITS[0], "b": LOGITS[1].astype(np.float16)}, output="logits")
+    np.testing.assert_allclose(seen.values[0], A, atol=1e-7)
+    np.testing.assert_allclose(seen.values[1], B, atol=5e-3)  # the rounding of logits near 8 to float16
+
+
+@pytest.mark.parametrize(
+    "arrays",
+    [
+        pytest.param({"one": P, "two": np.column_stack([1 - P, P])}, id="67-flat-column-and-two"),
+        pytest.param({"one": P[:, None], "two": np.column_stack([1 - P, P])}, id="67-column-and-two"),
+        pytest.param({"one": P.tolist(), "two": P[:, None].astype(np.float32)}, id="67-list-and-column"),
+    ],
+)
+@pytest.mark.parametrize("options", [{"task": "binary"}, {"classes": ["no", "yes"]}], ids=["task", "classes"])
+def test_binary_members_of_both_shapes_are_the_same_member(arrays, options):
+    seen = Predictions.from_arrays(arrays, **options)
+    assert (seen.task, seen.values.shape) == (Task.BINARY, (2, 50, 2))
+    for values in seen.values:
+        np.testing.assert_allclose(values, np.column_stack([1 - P, P]), atol=1e-7)
+
+
+def test_a_column_of_logits_is_the_log_odds_of_the_second_class():
+    seen = Predictions.from_arrays({"a": LOGITS[0, :, 0]}, task="binary", output="logits")
+    np.testing.assert_allclose(seen.values[0, :, 1], P, atol=1e-7)
+
+
+def _with(value, rows):
+    changed = A.copy()
+    changed[rows] = value
+    return changed
+
+
+@pytest.mark.parametrize(
+    ("arrays", "options", "says"),
+    [
+        pytest.param({"a": A, "b": B[:, :2]}, {}, ["'a' 3, 'b' 2", "same classes"], id="23-numbers-of-classes"),
+        pytest.param(
+            {"a": A, "b": P}, {"task": "binary"}, ["'a' 3, 'b' 2", "same classes"], id="23-one-column-beside-three"
+        ),
+        pytest.param(
+            {"a": A[..., None]}, {}, ["'a' has shape (50, 3, 1)", "not supported yet"], id="26-rank-that-no-task-has"
+        ),
+        pytest.param({1: A, "1": B}, {}, ["Two members have one name: 1, 1"], id="34-two-of-one-name"),
+        pytest.param({}, {}, ["There are no members", "at least one"], id="36-no-members"),
+        pytest.param({"a": A[:0]}, {}, ["'a' has no rows", "at least one sample"], id="37-no-rows"),
+        pytest.param({"a": A, "b": B[:-1]}, {}, ["'a' 50, 'b' 49", "same samples"], id="38-numbers-of-rows"),
+        pytest.param({"a": [[0.5, 0.5], [1.0]]}, {}, ["'a' is a ragged list", "(samples, classes)"], id="48-ragged"),
+        pytest.param({"a": A.astype(object)}, {}, ["'a' has dtype object", "floats"], id="48-objects"),
+        pytest.param({"a": A.astype(str)}, {}, ["'a' has dtype <U", "floats"], id="48-text"),
+        pytest.param({"a": LOGITS[0]}, {}, ["'a'", "look like logits", "output='logits'"], id="64-logits"),
+        pytest.param({"a": np.log(A)}, {}, ["'a'", "log-probabilities", "output='logits'"], id="65-log-probabilities"),
+        pytest.param({"a": A, "b": expit(LOGITS[1])}, {}, ["'b'", "sigmoids", "divide each row"], id="66-sigmoids"),
+        pytest.param(
+            {"a": P}, {}, ["'a' has one column", "task='binary'", "classes with two names"], id="67-column-unexplained"
+        ),
+        pytest.param(
+            {"a": _with([0.3, 0.3, 0.3], [4]), "b": B}, {}, ["'a'", "do not sum to one"], id="68-unnormalised"
+        ),
+        pytest.param({"a": A, "b": _with([1.2, -0.1, -0.1], [0])}, {}, ["'b'", "-0.1 to 1.2"], id="69-negative"),
+        pytest.param({"a": P * 1.5}, {"task": "binary"}, ["'a'", "not probabilities"], id="69-column-above-one"),
+        pytest.param({"a": A, "b": _with(np.nan, [5, 9])}, {}, ["'b'", "2 of 50 rows: 5, 9"], id="70-nan"),
+        pytest.param({"a": _with(np.inf, [5])}, {"output": "logits"}, ["'a'", "50 rows: 5"], id="70-infinite-logit"),
+        pytest.param({"a": np.where(P > 2, P, np.nan)}, {}, ["'a'", "50 of 50 rows"], id="70-nan-in-a-column"),
+        pytest.param({"a": 100 * A}, {}, ["'a'", "percentages", "Divide them by 100"], id="75-percentages"),
+        pytest.param({"a": A.argmax(axis=1)}, {}, ["'a'", "label indices", "probabilities"], id="76-indices"),
+        pytest.param(
+            {"a": A.argmax(axis=1)}, {"task": "binary"}, ["'a'", "label indices"], id="76-indices-said-to-be-binary"
+        ),
+        pytest.param({"a": A.argmax(axis=1) * 1.0}, {}, ["'a'", "label indices"], id="76-indices-as-floats"),
+        pytest.param({"a": A.T}, {}, ["'a'", "transposed", "Transpose it"], id="77-transposed"),
+        pytest.param(
+            {"a": A.T},
+            {"classes": "abc"},
+            ["'a'", "transposed", "(3, 50) for 3 classes"],
+            id="77-transposed-with-classes",
+        ),
+        pytest.param({"a": A, "b": B.T}, {}, ["'a' 50, 'b' 3"], id="77-one-of-two-transposed"),
+        pytest.param({"a": np.ones((50, 1))}, {}, ["'a' has one column"], id="78-one-class"),
+        pytest.param({"a": np.ones((50, 1))}, {"classes": ["all"]}, ["'a' has one column"], id="78-one-class-named"),
+        pytest.param(
+            {"a": A}, {"classes": ["x", "y"]}, ["2 class names", "3 classes", "'a' 3"], id="126-too-few-names"
+        ),
+        pytest.param({"a": A}, {"classes": list("wxyz")}, ["4 class names", "3 classes"], id="126-too-many-names"),
+        pytest.param({"a": A}, {"classes": list("xyx")}, ["more than once: x"], id="126-repeated-name"),
+        pytest.param({"a": A}, {"output": "odds"}, ["'probabilities' or 'logits'", "'odds'"], id="unknown-output"),
+        pytest.param({"a": A}, {"task": "multilabel"}, ["'multilabel' is not supported yet"], id="unsupported-task"),
+        pytest.param({"a": A}, {"output": "logits"}, ["'a'", "look like probabilities"], id="softmax-twice"),
+    ],
+)
+def test_arrays_that_cannot_be_combined_are_refused_by_name(arrays, options, says):
+    with pytest.raises(KerasembleError) as refusal:
+        Predictions.from_arrays(arrays, **options)
+    for words in says:
+        assert words in str(refusal.value)
+
+
+@pytest.fixture
+def seen():
+    steps = ("resize 8x8 to 16x16", "softmax")
+    alignment = Alignment(
+        InputSpec((8, 8, 1), "float32", (0.0, 16.0)),
+        (Reading("logits", 3, (2, 0, 1), steps), Reading("probabilities", 3, (0, 1, 2))),
+    )
+    values = np.stack([A, B]).astype(np.float32)
+    return Predictions(values, ("a", "b"), ("x", "y", "ü"), Task.MULTICLASS, alignment, ordered=False)
+
+
+def test_predictions_cannot_be_written_to(seen):
+    with pytest.raises(ValueError, match="read-only"):
+        seen.values[0, 0, 0] = 1
+
+
+def test_the_users_own_array_stays_writable_and_is_not_shared():
+    own = A.astype(np.float32)
+    seen = Predictions.from_arrays({"a": own})
+    own[:] = 0
+    np.testing.assert_array_equal(seen.values[0], A.astype(np.float32))
+
+
+def test_saved_predictions_come_back_whole(seen, tmp_path):
+    path = seen.save(tmp_path / "seen.npz")
+    again = Predictions.load(path)
+    np.testing.assert_array_equal(again.values, seen.values)
+    kept = ("members", "classes", "task", "alignment", "ordered")
+    assert [getattr(again, name) for name in kept] == [getattr(seen, name) for name in kept]
+
+
+@pytest.mark.parametrize("case", [pytest.param("seen.npz", id="101-target-exists")])
+def test_saved_predictions_are_not_overwritten_unasked(seen, tmp_path, case):
+    path = seen.save(tmp_path / case)
+    with pytest.raises(KerasembleError, match=r"seen\.npz exists"):
+        seen.rows(slice(3)).save(path)
+    assert Predictions.load(path).samples == 50
+    seen.rows(slice(3)).save(path, overwrite=True)
+    assert Predictions.load(path).samples == 3
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        pytest.param(None, id="1-missing"),
+        pytest.param(lambda _: b"", id="3-empty"),
+        pytest.param(lambda whole: whole[: len(whole) // 2], id="6-truncated"),
+        pytest.param(lambda _: b"<html>not found</html>", id="4-page"),
+        pytest.param(lambda whole: whole.replace(b"values.npy", b"valuez.npy"), id="lacks-a-part"),
+    ],
+)
+def test_a_file_that_is_not_whole_predictions_is_refused_by_name(seen, tmp_path, damage):
+    path = seen.save(tmp_path / "seen.npz")
+    whole = path.read_bytes()
+    path.unlink()
+    if damage is not None:
+        path.write_bytes(damage(whole))
+    with pytest.raises(KerasembleError, match=r"seen\.npz is not a predictions file"):
+        Predictions.load(path)
+
+
+def test_a_bare_array_is_not_predictions(tmp_path):
+    np.save(tmp_path / "a.npy", A)
+    with pytest.raises(KerasembleError, match=r"a\.npy is not a predictions file"):
+        Predictions.load(tmp_path / "a.npy")
+
+
+@pytest.mark.parametrize("index", [slice(3, 9), np.array([4, 4, 1]), np.array([], dtype=int)])
+def test_rows_takes_some_rows_of_every_member(seen, index):
+    some = seen.rows(index)
+    np.testing.assert_array_equal(some.values, seen.values[:, index])
+    assert (some.members, some.alignment, some.ordered) == (seen.members, seen.alignment, False)
+
+
+def test_only_takes_members_in_the_order_asked_with_their_readings(seen):
+    some = seen.only(["b", "a"])
+    np.testing.assert_array_equal(some.values, seen.values[::-1])
+    assert some.members == ("b", "a")
+    assert some.alignment.readings == seen.alignment.readings[::-1]
+    assert seen.only(["b"]).alignment.readings == seen.alignment.readings[1:]
+
+
+@pytest.mark.parametrize(
+    ("names", "says"),
+    [(["b", "c"], "No such members: c"), ([], "No members were asked for"), (["a", "a"], "more than once: a, a")],
+    ids=["unknown", "none", "twice"],
+)
+def test_only_refuses_names_that_are_not_members(seen, names, says):
+    with pytest.raises(KerasembleError, match=says):
+        seen.only(names)
+
+
+def test_predictions_say_in_a_line_what_is_in_them():
+    seen = Predictions.from_arrays({str(number): A for number in range(12)})
+    assert repr(seen) == (
+        "Predictions: 12 members (0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more), 50 samples, 3 classes (0, 1, 2), multiclass"
+    )

@@ -1,0 +1,242 @@
+"""The comparison: its numbers against plain computations, its verdict in words, its choice."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, log_loss
+
+from kerasemble.combiners import registry
+from kerasemble.combiners.average import Average
+from kerasemble.combiners.geometric_average import GeometricAverage
+from kerasemble.combiners.majority_vote import MajorityVote
+from kerasemble.combiners.weighted_average import WeightedAverage
+from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAverage
+from kerasemble.core.alignment import Alignment, InputSpec, Reading
+from kerasemble.core.errors import KerasembleError, KerasembleWarning
+from kerasemble.core.metrics import log_losses
+from kerasemble.core.predictions import Predictions
+from kerasemble.evaluation.compare import choose, compare, score
+from kerasemble.evaluation.crossfit import cross_fit, stratified_folds
+from kerasemble.evaluation.report import Report
+from kerasemble.evaluation.significance import paired_interval
+
+ALL = [kind() for kind in (Average, GeometricAverage, MajorityVote, WeightedAverage, WeightedGeometricAverage)]
+
+
+@pytest.fixture(scope="module")
+def report(seen, labels):
+    return compare(seen, labels, ALL)
+
+
+def binary(**true):
+    """Predictions by the probability that each member gives to the true class, which is 0 and 1 by turns."""
+    samples = len(next(iter(true.values())))
+    labels = np.arange(samples) % 2
+    arrays = {name: np.where(np.eye(2)[labels] == 1, p[:, None], 1 - p[:, None]) for name, p in true.items()}
+    return Predictions.from_arrays(arrays), labels
+
+
+def test_members_are_scored_as_scikit_learn_scores_them(report, seen, labels):
+    for name, values in zip(seen.members, seen.values.astype(np.float64), strict=True):
+        assert report[name].accuracy == accuracy_score(labels, values.argmax(axis=1))
+        exact = values / values.sum(axis=1, keepdims=True)
+        assert report[name].log_loss == pytest.approx(log_loss(labels, exact), abs=1e-6)
+
+
+@pytest.mark.parametrize("combiner", ALL, ids=lambda combiner: type(combiner).__name__)
+def test_combiners_are_scored_on_rows_that_their_fit_did_not_see(report, seen, labels, combiner):
+    losses = log_losses(cross_fit(combiner, seen, labels, stratified_folds(labels, 5, 0)), labels)
+    found = report.scores[len(seen.members) + ALL.index(combiner)]
+    assert found.log_loss == pytest.approx(losses.mean())
+    assert found.gain == paired_interval(log_losses(seen.values[2], labels), losses)
+    assert report.best_member.name == "c"
+
+
+def test_every_known_combiner_is_compared_where_none_is_named(seen, labels):
+    names = [each.name for each in compare(seen, labels).scores]
+    assert names == [*seen.members, *(name.replace("-", " ") for name in registry())]
+
+
+def test_the_chosen_one_has_the_lowest_log_loss(report):
+    assert report.chosen.log_loss == min(each.log_loss for each in report.scores)
+
+
+@pytest.mark.parametrize("form", ["names", "one-hot"])
+def test_labels_in_any_form_give_the_same_report(report, seen, labels, form):
+    named = dataclasses.replace(seen, classes=("ant", "bee", "cow"))
+    y = np.array(named.classes)[labels] if form == "names" else np.eye(3)[labels]
+    assert compare(named, y, ALL) == report
+
+
+def test_a_seed_gives_one_report_and_another_seed_another(report, seen, labels):
+    assert compare(seen, labels, ALL, seed=0) == report
+    other = compare(seen, labels, ALL, seed=1)
+    assert other["weighted average"].log_loss != report["weighted average"].log_loss
+    assert other["average"] == report["average"]
+
+
+def test_a_report_of_a_comparison_is_the_same_after_json(report):
+    assert Report.from_json(json.loads(json.dumps(report.to_json(), allow_nan=False))) == report
+
+
+def test_how_members_were_read_stands_in_the_report(seen, labels):
+    steps = ((), ("softmax", "classes reordered"), ())
+    readings = tuple(Reading("probabilities", 3, (0, 1, 2), each) for each in steps)
+    aligned = dataclasses.replace(seen, alignment=Alignment(InputSpec((4,)), readings))
+    assert compare(aligned, labels, [Average()]).readings == {
+        "a": "as it is",
+        "b": "softmax, classes reordered",
+        "c": "as it is",
+    }
+
+
+def test_a_real_gain_is_called_real(report):
+    assert report.chosen.gain.low > 0
+    pool, best = report.chosen, report.best_member
+    assert report.verdict == (
+        f"{pool.name}: log loss {pool.log_loss:.3f} against {best.log_loss:.3f} of the best member (c); "
+        f"the gain is real (95 % interval {pool.gain.low:.3f} to {pool.gain.high:.3f})."
+    )
+
+
+def test_a_gain_whose_interval_holds_zero_may_be_chance(make_members):
+    found = compare(*make_members(60, skills=(2.0, 1.6)), [Average()])
+    assert found.chosen.kind == "combiner"
+    assert found.chosen.gain.low < 0 < found.chosen.gain.mean
+    assert f"the gain of {found.chosen.gain.mean:.3f} may be chance (95 % interval -0." in found.verdict
+
+
+def test_where_no_combination_is_better_the_member_is_kept(make_members):
+    found = compare(*make_members(400, skills=(4.0, 0.1)), [Average(), MajorityVote()])
+    assert found.chosen == found.best_member == found["a"]
+    assert found.verdict.startswith("keep a: no combination is better (log loss ")
+    assert found.verdict.endswith(f"against {found['average'].log_loss:.3f} of the average).")
+
+
+@pytest.mark.parametrize("samples", [400, 100])
+def test_the_verdict_is_about_the_preferred_one_however_bad(make_members, samples):
+    found = compare(*make_members(samples, skills=(4.0, 0.1)), ALL, prefer=Average())
+    assert found.chosen == found["average"]
+    assert found.verdict.startswith("average: log loss ")
+    assert "it is no better, so keep a (95 % interval -" in found.verdict
+    assert "too few" not in found.verdict
+
+
+def test_a_preferred_one_that_is_not_compared_is_refused(seen, labels):
+    with pytest.raises(KerasembleError, match=r"prefer=Average\(\) is not among.*MajorityVote.*Add it"):
+        compare(seen, labels, [MajorityVote()], prefer=Average())
+
+
+def test_below_200_rows_the_default_is_taken_though_another_scored_better(make_members):
+    found = compare(*make_members(199), ALL)
+    assert found.chosen.name == "weighted geometric average"
+    assert found.verdict.endswith(
+        "199 rows are too few to choose among combiners by, so only the default was considered."
+    )
+    enough = compare(*make_members(200), ALL)
+    assert enough.chosen == min(enough.scores, key=lambda each: each.log_loss)
+    assert "too few" not in enough.verdict
+
+
+def test_below_200_rows_without_the_default_the_choice_is_called_guesswork(make_members):
+    found = compare(*make_members(50), [Average(), MajorityVote()])
+    assert found.chosen.name == "average"
+    assert found.verdict.endswith("50 rows are too few to choose among combiners by.")
+
+
+def test_keeping_a_member_over_the_default_does_not_deny_that_another_scored_better():
+    # b is nearly always surer than a, and now and then sure of the wrong class: fatal for a geometric mean alone.
+    wrong = np.isin(np.arange(60), [3, 10, 17, 24, 31, 38, 45, 52])
+    found = compare(*binary(a=np.full(60, 0.7), b=np.where(wrong, 1e-7, 0.99)), [Average(), WeightedGeometricAverage()])
+    assert found["average"].log_loss < found["a"].log_loss < found["weighted geometric average"].log_loss
+    assert found.chosen == found["a"]
+    assert "no combination is better" not in found.verdict
+    assert found.verdict.startswith("keep a: the default is no better")
+    assert "of the weighted geometric average)" in found.verdict
+    assert "only the default was considered" in found.verdict
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_two_recipes_of_one_kind_are_told_apart_and_the_better_one_is_chosen(seen, labels, order):
+    recipes = [WeightedAverage(weights=[1, 0, 0]), WeightedAverage(weights=[1, 1, 1])][::order]
+    found = compare(seen, labels, recipes)
+    assert choose(found, recipes) == WeightedAverage(weights=[1, 1, 1])
+    assert found.chosen.name == "WeightedAverage(weights=(1.0, 1.0, 1.0))"
+    preferred = compare(seen, labels, recipes, prefer=WeightedAverage(weights=[1, 0, 0]))
+    assert preferred.chosen.log_loss == pytest.approx(preferred["a"].log_loss)
+
+
+def test_what_is_chosen_is_a_members_name_or_the_combiner_as_given(report, make_members):
+    assert choose(report, ALL) in ALL
+    recipes = [Average(), MajorityVote()]
+    assert choose(compare(*make_members(400, skills=(4.0, 0.1)), recipes), recipes) == "a"
+
+
+def test_what_looks_wrong_is_warned_of_and_stands_in_the_report(make_members):
+    seen, labels = make_members(300, skills=(1.0,))
+    with pytest.warns(KerasembleWarning, match=r"one member \('a'\): nothing to combine"):
+        found = compare(seen, labels, [Average()])
+    assert found.warnings == ("There is one member ('a'): nothing to combine.",)
+    assert "Warning: There is one member" in str(found)
+
+
+def test_fewer_rows_than_folds_are_enough(make_members):
+    seen, labels = make_members(3)
+    labels[:] = [0, 1, 2]
+    assert compare(seen, labels, ALL, cv=5).folds == 3
+
+
+@pytest.mark.parametrize(("rows", "cv"), [(1, 5), (600, 1)])
+def test_one_row_or_one_fold_is_refused(seen, labels, rows, cv):
+    with pytest.raises(KerasembleError, match=rf"two labelled rows and two folds. Received: {rows} rows, cv={cv}"):
+        compare(seen.rows(slice(rows)), labels[:rows], cv=cv)
+
+
+@pytest.mark.parametrize("judge", [compare, score])
+def test_integer_labels_are_refused_where_members_disagree_on_the_order(seen, labels, judge):
+    unordered = dataclasses.replace(seen, classes=("ant", "bee", "cow"), ordered=False)
+    with pytest.raises(KerasembleError, match="different orders"):
+        judge(unordered, labels)
+    words = np.array(unordered.classes)[labels]
+    assert judge(unordered, words)["a"] == judge(seen, labels)["a"]
+
+
+def test_an_ensemble_is_scored_against_the_best_of_the_others(make_members):
+    parts, labels = make_members(500)
+    seen = Predictions.from_arrays(
+        {"ensemble": parts.values.mean(axis=0), **dict(zip("abc", parts.values, strict=True))}
+    )
+    found = score(seen, labels, ["ensemble"])
+    assert [(each.name, each.kind) for each in found.scores] == [
+        ("a", "member"),
+        ("b", "member"),
+        ("c", "member"),
+        ("ensemble", "combiner"),
+    ]
+    assert found.folds == 1
+    assert found["ensemble"].gain == paired_interval(
+        log_losses(parts.values[2], labels), log_losses(seen.values[0], labels)
+    )
+    assert found.verdict.startswith("ensemble: log loss ")
+
+
+def test_models_alone_are_scored_without_a_combination(seen, labels):
+    found = score(seen, labels)
+    assert found.verdict == f"c is the best: log loss {found['c'].log_loss:.3f}."
+    assert {each.kind for each in found.scores} == {"member"}
+
+
+def test_an_ensemble_alone_is_scored_as_a_member(seen, labels):
+    found = score(seen.only(["b"]), labels, ["b"])
+    assert found.chosen == found.best_member == found["b"]
+
+
+def test_scoring_refuses_one_row_and_an_ensemble_that_is_not_there(seen, labels):
+    with pytest.raises(KerasembleError, match=r"at least two labelled rows\. Received: 1"):
+        score(seen.rows(slice(1)), labels[:1])
+    with pytest.raises(KerasembleError, match="No such members: z"):
+        score(seen, labels, ["z"])
