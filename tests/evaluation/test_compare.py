@@ -114,7 +114,7 @@ def test_where_no_combination_is_better_the_member_is_kept(make_members):
     found = compare(*make_members(400, skills=(4.0, 0.1)), [Average(), MajorityVote()])
     assert found.chosen == found.best_member == found["a"]
     assert found.verdict.startswith("keep a: no combination is better (log loss ")
-    assert found.verdict.endswith(f"against {found['average'].log_loss:.3f} of the average).")
+    assert found.verdict.endswith(f"against {found['average'].log_loss:.3f} of average).")
 
 
 @pytest.mark.parametrize("samples", [400, 100])
@@ -156,7 +156,7 @@ def test_keeping_a_member_over_the_default_does_not_deny_that_another_scored_bet
     assert found.chosen == found["a"]
     assert "no combination is better" not in found.verdict
     assert found.verdict.startswith("keep a: the default is no better")
-    assert "of the weighted geometric average)" in found.verdict
+    assert "of weighted geometric average)" in found.verdict
     assert "only the default was considered" in found.verdict
 
 

@@ -60,7 +60,7 @@ def compare(
         >>> import kerasemble as ke
         >>> seen = ke.Predictions.from_arrays({"a": [[0.9, 0.1], [0.4, 0.6]], "b": [[0.8, 0.2], [0.3, 0.7]]})
         >>> ke.compare(seen, [0, 1], [ke.Average()]).verdict
-        'keep b: no combination is better (log loss 0.290 against 0.297 of the average).'
+        'keep b: no combination is better (log loss 0.290 against 0.297 of average).'
     """
     labels = encode_labels(y, predictions.classes, predictions.samples, ordered=predictions.ordered)
     # From here on labels are indices into the classes, whoever's order that is.
@@ -185,7 +185,7 @@ def _verdict(chosen: Score, candidates: Sequence[Score], considered: Sequence[Sc
         return f"{best_member.name} is the best: log loss {best_member.log_loss:.3f}."
     if chosen.kind == "member":
         rival = min(considered, key=lambda each: each.log_loss)
-        losses = f"log loss {chosen.log_loss:.3f} against {rival.log_loss:.3f} of the {rival.name}"
+        losses = f"log loss {chosen.log_loss:.3f} against {rival.log_loss:.3f} of {rival.name}"
         # One that was left out of account may have a lower loss on these few rows.
         no_better = "no combination is better" if len(considered) == len(candidates) else "the default is no better"
         return f"keep {chosen.name}: {no_better} ({losses})."

@@ -15,7 +15,7 @@ def render_report(report: Report) -> RenderableType:
     heading, *rows = report.rows()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, title in enumerate(heading):
-        table.add_column(title, justify="left" if index == 0 else "right", no_wrap=True)
+        table.add_column(title, justify="left" if index == 0 else "right", no_wrap=index > 0, overflow="fold")
     kinds = [score.kind for score in report.scores]
     for index, (score, row) in enumerate(zip(report.scores, rows, strict=True)):
         style = "bold green" if score == report.chosen else None

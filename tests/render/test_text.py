@@ -1,0 +1,44 @@
+"""The table in the terminal keeps its figures whole and shows what was chosen."""
+
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from kerasemble.evaluation.report import Report, Score
+from kerasemble.evaluation.significance import Interval
+from kerasemble.render.text import render_report
+
+LONG = Score("fer2013_big_XCEPTION.54-0.66-and-more-of-a-name", "member", 0.1406, 10.2928, Interval(-7.1, -8.3, -6.0))
+BEST = Score("cnn-b", "member", 0.97, 0.1214, Interval(0.0, 0.0, 0.0))
+POOL = Score("weighted average", "combiner", 0.98, 0.068, Interval(0.0534, 0.041, 0.0658))
+
+
+def rendered(width, **changes):
+    """Return a report as it is shown in a terminal of that width."""
+    fields = {"verdict": "weighted average: it is better.", "samples": 500, "folds": 5, **changes}
+    report = Report(scores=(LONG, BEST, POOL), best_member=BEST, chosen=POOL, **fields)
+    console = Console(width=width, file=io.StringIO())
+    console.print(render_report(report))
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_figures_are_never_cut_however_long_the_names(width):
+    text = rendered(width)
+    assert "…" not in text
+    for figures in ("14.06%", "10.2928", "-7.1000", "-8.300 to -6.000", "+0.041 to +0.066", "best member"):
+        assert figures in text
+
+
+def test_the_verdict_is_a_sentence_and_warnings_come_before_it():
+    text = rendered(100, warnings=("Member 'x' is odd.",))
+    assert text.index("Warning: Member 'x' is odd.") < text.index("Weighted average: it is better.")
+
+
+def test_members_read_alike_are_named_together_and_nothing_is_said_where_all_are_taken_as_they_are():
+    text = rendered(200, readings={"a": "softmax", "b": "as it is", "c": "softmax"})
+    assert "a, c: softmax; b: as it is." in text
+    assert "read" not in rendered(200, readings={"a": "as it is", "b": "as it is"})
