@@ -8,13 +8,20 @@ import zipfile
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from kerasemble.core.alignment import InputSpec
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import atomic_target
+from kerasemble.ensemble.probe import noise
+from kerasemble.members.backend import import_keras
 from kerasemble.members.member import Model
 from kerasemble.members.record import ENTRY, FORMAT
 
 # The time in a zip entry; fixed, so that the same ensemble gives the same entry.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
+# Rows of noise on which the file must answer as the model does, and by how much it may differ.
+_ROWS, _TOLERANCE = 4, 1e-5
 
 
 def write_archive(model: Model, record: dict[str, Any], path: str | os.PathLike[str], *, overwrite: bool) -> Path:
@@ -28,7 +35,27 @@ def write_archive(model: Model, record: dict[str, Any], path: str | os.PathLike[
         raise KerasembleError(msg)
     content = json.dumps({"format": FORMAT, **record}, indent=1, allow_nan=False)
     with atomic_target(path, overwrite=overwrite) as temporary:
-        model.save(temporary)
+        try:
+            model.save(temporary)
+        except (TypeError, ValueError, NotImplementedError, RuntimeError) as error:
+            msg = f"Keras cannot save this ensemble: {str(error).strip().splitlines()[0]}"
+            raise KerasembleError(msg) from error
+        _check_reopens(temporary, model)
         with zipfile.ZipFile(temporary, "a") as archive:
             archive.writestr(zipfile.ZipInfo(ENTRY, _EPOCH), content, zipfile.ZIP_DEFLATED)
     return Path(path)
+
+
+def _check_reopens(path: Path, model: Model) -> None:
+    """Refuse a file that bare Keras does not open, or whose model answers otherwise than the one that was saved."""
+    keras = import_keras()
+    x = noise(InputSpec(tuple(model.inputs[0].shape[1:]), model.inputs[0].dtype), _ROWS)
+    try:
+        reopened = keras.saving.load_model(path)
+    except Exception as error:  # Keras raises anything for what it cannot open
+        msg = f"Keras saved this ensemble but cannot open it: {str(error).strip().splitlines()[0]}"
+        raise KerasembleError(msg) from error
+    saved, found = (keras.ops.convert_to_numpy(each(x, training=False)) for each in (model, reopened))
+    if not np.allclose(saved, found, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True):
+        msg = f"The ensemble answers otherwise once saved and opened (by up to {np.nanmax(np.abs(saved - found)):.2g})."
+        raise KerasembleError(msg)

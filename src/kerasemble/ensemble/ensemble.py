@@ -27,7 +27,7 @@ from kerasemble.members.member import Member, Model, as_members, name_of
 from kerasemble.members.preprocessing import detect_range
 from kerasemble.members.record import read_record
 from kerasemble.scoring.predict import predict
-from kerasemble.scoring.sources import check_data
+from kerasemble.scoring.sources import check_data, check_whole
 
 # Rows on which it is seen how members are read: enough to tell logits from probabilities, few enough to be quick.
 _ROWS_TO_ALIGN = 256
@@ -122,14 +122,21 @@ class Ensemble:
         fitted = self._align(array)
         _check_like_fitted(array, fitted)
         if self._model is None:
-            self._model = build_graph(self.members, fitted)
-        return np.asarray(self._model.predict(array, batch_size=batch_size, verbose=0))
+            self._model = build_graph(self.members, fitted, copies=False)
+        combined = np.asarray(self._model.predict(array, batch_size=batch_size, verbose=0))
+        bad = np.flatnonzero(~np.isfinite(combined).all(axis=-1))
+        if bad.size:
+            rows = f"{bad.size} of {len(array)} rows: {first(bad)}"
+            msg = f"A member returned NaN or infinity in {rows}. Leave those rows out, or mend the model."
+            raise KerasembleError(msg)
+        return combined
 
     def to_keras(self) -> Model:
         """Return a new plain `keras.Model`: functional, of Keras built-ins only, its members copies and frozen.
 
-        Its learned weights are trainable: `compile` and `fit` train them with the members as they are. To train the
-        members too, set `model.get_layer("member_<name>").trainable = True` first.
+        Its learned weights are trainable: `compile` and `fit` train them with the members as they are, without
+        dropout or other randomness. To train the members too, set
+        `model.get_layer("member_<name>").trainable = True` first.
 
         Raises:
             KerasembleError: the combiner has to learn first, a member cannot be copied, or nothing was run yet and
@@ -197,24 +204,25 @@ def load(path: str | os.PathLike[str]) -> Ensemble:
     if record is None:
         msg = f"{path} holds a plain model, not an ensemble. Open it with keras.saving.load_model, or make it a Member."
         raise KerasembleError(msg)
-    report = None if record["report"] is None else Report.from_json(record["report"])
-    return _from_model(load_file(path), FittedCombiner.from_json(record["fitted"]), report, record["members"])
+    try:
+        report = None if record["report"] is None else Report.from_json(record["report"])
+        fitted = FittedCombiner.from_json(record["fitted"])
+    except (KeyError, TypeError, IndexError, AttributeError) as error:
+        msg = f"The record in {path} is damaged: {type(error).__name__} {error}. Save or copy it again."
+        raise KerasembleError(msg) from error
+    return _from_model(load_file(path), fitted, report, record["members"])
 
 
 def _from_model(model: Model, fitted: FittedCombiner, report: Report | None, records: list[dict[str, Any]]) -> Ensemble:
     """Return the ensemble whose graph is `model`: its branches are members that are aligned already."""
-    try:
-        branches = [model.get_layer(name) for name in layer_names(fitted.members)]
-        kernels = {name: model.get_layer(name).get_weights()[0] for name in fitted.learned}
-    except ValueError as error:
-        msg = f"This model is not the ensemble's own: {error}"
-        raise KerasembleError(msg) from error
+    _check_own(model, fitted)
     learned = {
-        name: np.asarray(kernels[name], dtype=np.float64).reshape(array.shape) for name, array in fitted.learned.items()
+        name: np.asarray(model.get_layer(name).get_weights()[0], dtype=np.float64).reshape(array.shape)
+        for name, array in fitted.learned.items()
     }
     members = [
-        Member(branch, name=name, output="probabilities", classes=fitted.classes)
-        for branch, name in zip(branches, fitted.members, strict=True)
+        Member(model.get_layer(layer), name=name, output="probabilities", classes=fitted.classes)
+        for layer, name in zip(layer_names(fitted.members), fitted.members, strict=True)
     ]
     alignment = fitted.alignment
     if alignment is not None:
@@ -224,6 +232,23 @@ def _from_model(model: Model, fitted: FittedCombiner, report: Report | None, rec
     ensemble = Ensemble(members, dataclasses.replace(fitted, learned=learned, alignment=alignment), report=report)
     ensemble._records = records  # noqa: SLF001 - of the class in this file
     return ensemble
+
+
+def _check_own(model: Model, fitted: FittedCombiner) -> None:
+    """Refuse a model that is not the graph of these members, classes and learned arrays."""
+    found = {layer.name: layer.count_params() for layer in getattr(model, "layers", ())}
+    branches = {name for name in found if name.startswith("member_")}
+    sizes = {name: array.size for name, array in fitted.learned.items()}
+    if (
+        branches != set(layer_names(fitted.members))
+        or sizes != {name: found.get(name) for name in sizes}
+        or model.output_shape[-1] != len(fitted.classes)
+    ):
+        msg = (
+            f"This model is not the ensemble's own. It has the layers {first(list(found), 20)}; the ensemble has the "
+            f"members {first(fitted.members, 20)}, {len(fitted.classes)} classes, and learned {first(list(sizes))}."
+        )
+        raise KerasembleError(msg)
 
 
 def _fit_to(combiner: Combiner | FittedCombiner, seen: Predictions) -> FittedCombiner:
@@ -255,6 +280,7 @@ def _check_like_fitted(x: npt.NDArray[Any], fitted: FittedCombiner) -> None:
     ):
         msg = f"The ensemble takes samples of shape {inputs.shape}. Received: {shape}."
         raise KerasembleError(msg)
+    check_whole(x, inputs.dtype, "The ensemble")
     span = detect_range(x)
     if inputs.range is not None and span is not None and span != inputs.range:
         warn(

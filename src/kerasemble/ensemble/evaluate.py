@@ -11,7 +11,7 @@ import numpy.typing as npt
 from kerasemble.core.errors import KerasembleError
 from kerasemble.evaluation.compare import score
 from kerasemble.evaluation.report import Report
-from kerasemble.members.backend import import_keras
+from kerasemble.members.copying import layer_from_json
 from kerasemble.members.files import sha256
 from kerasemble.members.member import Member, Model, as_members, name_of
 from kerasemble.members.record import read_record
@@ -97,5 +97,5 @@ def _as_recorded(member: Member, known: Mapping[str, Mapping[str, Any]]) -> Memb
         return member
     preprocess = options["preprocess"]
     if isinstance(preprocess, list):
-        preprocess = [import_keras().saving.deserialize_keras_object(layer) for layer in preprocess]
+        preprocess = [layer_from_json(layer) for layer in preprocess]
     return Member(member.source, member.name, preprocess, options["output"], options["classes"], options["head"])

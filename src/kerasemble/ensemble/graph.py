@@ -12,20 +12,24 @@ from kerasemble.combiners.base import FittedCombiner
 from kerasemble.core.alignment import InputSpec, Reading
 from kerasemble.core.arrays import Tensor
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.outputs import standardise
+from kerasemble.ensemble.probe import noise
 from kerasemble.members.backend import import_keras
+from kerasemble.members.copying import copy_of, freeze
 from kerasemble.members.member import Member, Model, name_of
-from kerasemble.members.opening import open_member
+from kerasemble.members.opening import Opened, open_member, to_probabilities
 
 OUTPUT = "probabilities"
 
+# Rows of noise on which a copy must answer as its original does, and by how much it may differ.
+_ROWS, _TOLERANCE = 4, 1e-5
 
-def build_graph(members: Sequence[Member], fitted: FittedCombiner) -> Model:
+
+def build_graph(members: Sequence[Member], fitted: FittedCombiner, *, copies: bool = True) -> Model:
     """Return one functional model from the shared input to the combined probabilities.
 
-    Each member is nested as a model of its own, under a name that is unique, as a copy: frozen, and with the
-    user's own model untouched. Each array that the combiner learned is the kernel of a bias-free `Dense` that is
-    applied to a constant one, so it is saved, and trained by `fit`, as any Keras weight.
+    Each member is nested as a model of its own, under a name that is unique: as a copy, frozen, with the user's own
+    model untouched, or, to predict only, as it is. Each array that the combiner learned is the kernel of a bias-free
+    `Dense` that is applied to a constant one, so it is saved, and trained by `fit`, as any Keras weight.
 
     Raises:
         KerasembleError: the combiner does not know how the members are read, or a member cannot be copied.
@@ -41,14 +45,14 @@ def build_graph(members: Sequence[Member], fitted: FittedCombiner) -> Model:
     source = keras.Input(inputs.shape, dtype=inputs.dtype, name="inputs")
     names = layer_names([name_of(member) for member in members])
     branches = [
-        _branch(member, reading, inputs, name)(source)
+        _branch(member, reading, inputs, name, copies=copies)(source)
         for member, reading, name in zip(members, fitted.alignment.readings, names, strict=True)
     ]
     values = keras.ops.stack(branches, axis=0)
     learned = {name: _learned(array, name, values) for name, array in fitted.learned.items()}
     combined = fitted.combiner.combine(values, learned, keras.ops)
     # A layer with nothing in it but a name, by which the output is called in exports and metrics.
-    return keras.Model(source, keras.layers.Identity(name=OUTPUT)(combined), name="ensemble")
+    return keras.Model(source, keras.layers.Identity(name=OUTPUT, dtype="float32")(combined), name="ensemble")
 
 
 def layer_names(members: Sequence[str]) -> list[str]:
@@ -61,30 +65,40 @@ def layer_names(members: Sequence[str]) -> list[str]:
     return names
 
 
-def _branch(member: Member, reading: Reading, inputs: InputSpec, name: str) -> Model:
-    """Return a frozen copy of a member, from the ensemble's input to probabilities over its classes."""
+def _branch(member: Member, reading: Reading, inputs: InputSpec, name: str, *, copies: bool) -> Model:
+    """Return a member as a model from the ensemble's input to probabilities over its classes."""
     keras = import_keras()
-    raw, _ = open_member(member, member.load(), inputs)
-    values = standardise(raw.output, reading.output, reading.order, keras.ops)
-    own = keras.Model(raw.input, values, name=name)
-    try:
-        copy = keras.models.clone_model(own)
-    except (TypeError, ValueError, NotImplementedError) as error:
+    model = member.load()
+    opened = open_member(member, model, inputs)
+    if copies:
+        copy = open_member(member, copy_of(model, name_of(member)), inputs)
+        _check_same(copy, opened, inputs, name_of(member))
+        opened = copy
+    values = to_probabilities(opened.model.output, opened, reading.output, reading.order, keras.ops)
+    branch = keras.Model(opened.model.input, values, name=name)
+    if copies:
+        freeze(branch)
+    return branch
+
+
+def _check_same(copy: Opened, original: Opened, inputs: InputSpec, name: str) -> None:
+    """Refuse a copy that answers otherwise: a custom class's `get_config` can leave out what matters."""
+    keras = import_keras()
+    x = noise(inputs, _ROWS)
+    one, other = (keras.ops.convert_to_numpy(each.model(x, training=False)) for each in (original, copy))
+    if not np.allclose(one, other, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True):
         msg = (
-            f"Member '{member.name}' cannot be copied, and so not be saved: {str(error).splitlines()[0]} "
-            "A subclassed model needs get_config() and @keras.saving.register_keras_serializable()."
+            f"Member '{name}' answers otherwise as a copy (by up to {np.nanmax(np.abs(one - other)):.2g}). Either it "
+            "is random at inference, or a custom class leaves out of get_config() what its answer depends on."
         )
-        raise KerasembleError(msg) from error
-    copy.set_weights(own.get_weights())
-    copy.trainable = False
-    return copy
+        raise KerasembleError(msg)
 
 
 def _learned(array: npt.NDArray[np.float64], name: str, values: Tensor) -> Tensor:
     """Return a learned array as a symbolic tensor whose values are a trainable weight called `name`."""
     keras = import_keras()
     one = keras.ops.reshape(keras.ops.ones_like(keras.ops.max(values)), (1, 1))
-    layer = keras.layers.Dense(array.size, use_bias=False, name=name)
+    layer = keras.layers.Dense(array.size, use_bias=False, name=name, dtype="float32")
     tensor = keras.ops.reshape(layer(one), array.shape)
     layer.set_weights([array.reshape(1, -1)])
     return tensor

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
+from kerasemble.core.alignment import InputSpec
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
 from kerasemble.members.member import Member, name_of
@@ -13,6 +16,15 @@ from kerasemble.members.opening import input_of
 from kerasemble.scoring.predict import predict
 
 _ROWS = 32
+
+
+def noise(inputs: InputSpec, rows: int) -> npt.NDArray[Any]:
+    """Return random data (rows, *shape): in the range known or 0..1, and zeros and ones where numbers are whole."""
+    rng = np.random.default_rng(0)
+    shape = (rows, *(size or 1 for size in inputs.shape))
+    if "int" in inputs.dtype:
+        return rng.integers(0, 2, shape).astype(inputs.dtype)
+    return rng.uniform(*(inputs.range or (0.0, 1.0)), shape).astype(inputs.dtype)
 
 
 def probe(
@@ -39,10 +51,8 @@ def probe(
         raise KerasembleError(msg)
     # The largest loses nothing: the others are made from it by resizing down.
     shape = max(shapes, key=lambda sizes: int(np.prod([size or 1 for size in sizes])))
-    low, high = data_range or (0.0, 1.0)
-    x = np.random.default_rng(0).uniform(low, high, size=(_ROWS, *(size or 1 for size in shape)))
-    whole = all("int" in dtype for _, dtype in taken)
-    x = np.zeros(x.shape, dtype=np.int32) if whole else x.astype(np.float32)
+    whole = any("int" in dtype for _, dtype in taken)
+    x = noise(InputSpec(shape, "int32" if whole else "float32", data_range), _ROWS)
     seen = predict(members, x, classes=classes, data_range=data_range)
     readings = seen.alignment.readings if seen.alignment is not None else ()
     for member, reading in zip(members, readings, strict=True):

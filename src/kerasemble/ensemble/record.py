@@ -9,6 +9,7 @@ from typing import Any
 from kerasemble.combiners.base import FittedCombiner
 from kerasemble.evaluation.report import Report
 from kerasemble.members.backend import import_keras
+from kerasemble.members.copying import layer_to_json
 from kerasemble.members.files import sha256
 from kerasemble.members.member import Member
 
@@ -33,17 +34,10 @@ def member_records(members: Sequence[Member]) -> list[dict[str, Any]]:
             "name": member.name,
             "file": None if member.path is None else member.path.name,
             "sha256": None if member.path is None else sha256(member.path),
-            "preprocess": _preprocess(member.preprocess),
+            "preprocess": [layer_to_json(layer) for layer in member.layers] or member.preprocess,
             "output": member.output,
             "classes": None if member.classes is None else list(member.classes),
             "head": member.head,
         }
         for member in members
     ]
-
-
-def _preprocess(chosen: Any) -> Any:  # noqa: ANN401 - a word, or Keras layers
-    if chosen is None or isinstance(chosen, str):
-        return chosen
-    layers = chosen if isinstance(chosen, list | tuple) else [chosen]
-    return [import_keras().saving.serialize_keras_object(layer) for layer in layers]

@@ -43,6 +43,9 @@ def align_classes(members: Sequence[Member], widths: Sequence[int], classes: Seq
             )
             raise KerasembleError(msg)
     named = [member for member in members if member.classes is not None]
+    if all(member.classes == check_classes(None, widths[0]) for member in named):
+        # "0", "1", ... in this order are what members without names have.
+        named = []
     wanted = _wanted(members, named, widths[0], classes)
     orders = []
     for member in members:

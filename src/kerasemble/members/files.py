@@ -34,14 +34,18 @@ def check_file(path: str | os.PathLike[str]) -> Path:
     if re.match(r"[a-z][a-z0-9+.-]+:/", str(path)):
         msg = f"{path} is an address. Download the file first and give its path."
         raise KerasembleError(msg)
-    if not target.exists():
-        msg = f"{target} does not exist. Give the path of a .keras or .h5 file."
-        raise KerasembleError(msg)
-    if not target.is_file():
-        msg = f"{target} is not a file. Give a .keras or .h5 file; folders are not supported yet."
-        raise KerasembleError(msg)
-    with target.open("rb") as file:
-        head = file.read(64)
+    try:
+        if not target.exists():
+            msg = f"{target} does not exist. Give the path of a .keras or .h5 file."
+            raise KerasembleError(msg)
+        if not target.is_file():
+            msg = f"{target} is not a file. Give a .keras or .h5 file; folders are not supported yet."
+            raise KerasembleError(msg)
+        with target.open("rb") as file:
+            head = file.read(64)
+    except OSError as error:
+        msg = f"{str(target)[:200]} cannot be read: {error.strerror}. Give the path of a file that you may read."
+        raise KerasembleError(msg) from error
     if not head:
         msg = f"{target} is empty (0 bytes). Save or download the model again."
         raise KerasembleError(msg)

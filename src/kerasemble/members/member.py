@@ -68,6 +68,10 @@ class Member:
             known = ", ".join(f"'{name}'" for name in CONVENTIONS)
             msg = f"{where}: preprocess must be {known}, or Keras layers. Received: preprocess={self.preprocess!r}."
             raise KerasembleError(msg)
+        for layer in self.layers:
+            if not hasattr(layer, "get_config"):
+                msg = f"{where}: preprocess must be a name, or Keras layers. Received: {type(layer).__name__}."
+                raise KerasembleError(msg)
         if self.classes is not None:
             classes = tuple(str(name) for name in self.classes)
             if len(set(classes)) != len(classes):
@@ -82,6 +86,13 @@ class Member:
             object.__setattr__(self, "classes", tuple(record["fitted"]["classes"]))
         if record is not None and self.output == "auto":
             object.__setattr__(self, "output", "probabilities")
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers in `preprocess`; none where it is a name."""
+        if self.preprocess is None or isinstance(self.preprocess, str):
+            return ()
+        return tuple(self.preprocess) if isinstance(self.preprocess, list | tuple) else (self.preprocess,)
 
     @property
     def path(self) -> Path | None:

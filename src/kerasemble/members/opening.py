@@ -2,14 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
-from kerasemble.core.alignment import InputSpec
-from kerasemble.core.arrays import first
+import numpy as np
+
+from kerasemble.core.alignment import InputSpec, Output
+from kerasemble.core.arrays import FloatArray, Tensor, Vocabulary, first
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.outputs import decide, standardise
 from kerasemble.members.backend import import_keras
 from kerasemble.members.member import Member, Model, name_of
-from kerasemble.members.preprocessing import Options, prepare
+from kerasemble.members.preprocessing import Options, free_name, prepare
+
+# In these, rows of probabilities sum to one to 4e-4 and 3e-3 only.
+_HALF = ("float16", "bfloat16")
+# What makes one column a probability; all else that has a name may give a logit that happens to lie in 0..1.
+_TO_PROBABILITY = ("sigmoid", "hard_sigmoid")
+
+
+class Opened(NamedTuple):
+    """A member that takes the ensemble's input.
+
+    Args:
+        model: from the ensemble's input to the member's own raw values, float32 (samples, columns).
+        steps: what is done to the input, in words.
+        precision: the dtype that the member computed its values in.
+        activation: name of the last activation, None where the model does not say.
+    """
+
+    model: Model
+    steps: tuple[str, ...]
+    precision: str
+    activation: str | None
 
 
 def input_of(model: Model, name: str) -> tuple[tuple[int | None, ...] | None, str]:
@@ -30,20 +54,19 @@ def input_of(model: Model, name: str) -> tuple[tuple[int | None, ...] | None, st
     return tuple(inputs[0].shape[1:]), str(inputs[0].dtype)
 
 
-def open_member(member: Member, model: Model, inputs: InputSpec) -> tuple[Model, tuple[str, ...]]:
-    """Return a functional model from the ensemble's input to the member's raw values, and the steps in words.
-
-    The values are float32 (samples, columns). The member runs in inference mode, whatever is trained around it: no
-    dropout, no batch statistics. The user's own model is nested in it, neither renamed nor changed.
+def open_member(member: Member, model: Model, inputs: InputSpec) -> Opened:
+    """Return the member as a functional model of the ensemble's input, in which `model` is nested as it is.
 
     Raises:
         KerasembleError: the data cannot become what the model takes, or its output is not one row per sample.
     """
     keras = import_keras()
     name = name_of(member)
-    expected, _ = input_of(model, name)
-    source = keras.Input(inputs.shape, dtype=inputs.dtype, name="inputs")
-    tensor, steps = prepare(source, expected, Options(name, member.preprocess, inputs.range))
+    expected, dtype = input_of(model, name)
+    taken = {str(model.name)}
+    source = keras.Input(inputs.shape, dtype=inputs.dtype, name=free_name("inputs", taken))
+    convention = member.preprocess if isinstance(member.preprocess, str) else None
+    tensor, steps = prepare(source, expected, Options(name, convention, member.layers, inputs.range, dtype, taken))
     try:
         answer = model(tensor, training=False)
     except Exception as error:  # a subclassed model's own code may raise anything
@@ -58,8 +81,46 @@ def open_member(member: Member, model: Model, inputs: InputSpec) -> tuple[Model,
             "(samples, classes); others are not supported yet."
         )
         raise KerasembleError(msg)
-    values = keras.ops.cast(answer, "float32")
-    return keras.Model(source, values, name="raw"), steps
+    opened = keras.Model(source, keras.ops.cast(answer, "float32"), name="raw")
+    return Opened(opened, steps, str(answer.dtype), _activation(answer))
+
+
+def decide_output(values: FloatArray, opened: Opened, member: Member) -> Output:
+    """Return what the raw values (samples, columns) of an opened member are.
+
+    Raises:
+        KerasembleError: they are not what the member's `output` says, not finite, or leave doubt.
+    """
+    found = decide(values.astype(opened.precision), member.output, name_of(member))
+    if member.output == "auto" and found == "probabilities" and values.shape[1] == 1:
+        known = opened.activation
+        if known is not None and known not in _TO_PROBABILITY:
+            msg = (
+                f"Member '{member.name}' has one column that ends in '{known}': its values lie in 0..1 on this data, "
+                "but may be logits. Give Member(..., output='logits') or output='probabilities'."
+            )
+            raise KerasembleError(msg)
+    return found
+
+
+def to_probabilities(
+    values: Tensor, opened: Opened, output: Output, order: tuple[int, ...], xp: Vocabulary = np
+) -> Tensor:
+    """Return probabilities (samples, classes) from the raw values (samples, columns) of an opened member."""
+    if output == "probabilities" and opened.precision in _HALF and values.shape[-1] > 1:
+        values = values / xp.sum(values, axis=-1, keepdims=True)
+    return standardise(values, output, order, xp)
+
+
+def _activation(tensor: Tensor) -> str | None:
+    """Return the name of the activation that gives a symbolic tensor, looked for inside nested models."""
+    history = getattr(tensor, "_keras_history", None)
+    if history is None:
+        return None
+    outputs = getattr(history.operation, "outputs", None)
+    if outputs:
+        return _activation(outputs[history.tensor_index])
+    return getattr(getattr(history.operation, "activation", None), "__name__", None)
 
 
 def _one_output(answer: Any, model: Model, member: Member) -> Any:  # noqa: ANN401 - symbolic tensors

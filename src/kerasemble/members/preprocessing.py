@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from kerasemble.core.errors import KerasembleError
 from kerasemble.members.backend import import_keras
+from kerasemble.members.copying import copy_of
 
 # Target ranges, and the ImageNet statistics that keras.applications and torchvision subtract.
 _RANGES = {"0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0), "0..255": (0.0, 255.0)}
@@ -31,13 +32,12 @@ class Prepared(NamedTuple):
 def detect_range(x: npt.NDArray[Any]) -> Range | None:
     """Return the range that data (samples, ...) is stored in, or None where it follows no convention.
 
-    uint8 is 0..255; floats are 0..1, -1..1 or 0..255 where they lie within one and use more than the one before.
+    It is 0..1, -1..1 or 0..255 where the values lie within one and use more than half of its upper part; uint8 can only
+    be 0..255. Scikit-learn's digits, 0..16, are none of them: to guess there would be a silent wrong answer.
     """
-    if x.dtype == np.uint8:
-        return (0.0, 255.0)
     low, high = float(x.min()), float(x.max())
-    candidates = ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
-    return next((span for span in candidates if span[0] <= low and high <= span[1]), None)
+    candidates = ((0.0, 255.0),) if x.dtype == np.uint8 else ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
+    return next((span for span in candidates if span[0] <= low and span[1] / 2 < high <= span[1]), None)
 
 
 def prepare(tensor: Symbol, expected: tuple[int | None, ...] | None, options: Options) -> Prepared:
@@ -46,7 +46,7 @@ def prepare(tensor: Symbol, expected: tuple[int | None, ...] | None, options: Op
     Args:
         tensor: symbolic, (batch, *shape of one sample).
         expected: shape of one sample for the member, None where it does not say.
-        options: the member's name and preprocessing, and the data's range.
+        options: what else is known of the member and the data.
 
     Raises:
         KerasembleError: the data cannot become what the member expects by anything that is certain.
@@ -54,18 +54,43 @@ def prepare(tensor: Symbol, expected: tuple[int | None, ...] | None, options: Op
     steps: list[str] = []
     if expected is not None and len(expected) == 3:
         tensor = _fit_channels(tensor, expected[2], steps)
+    tensor = _layers(tensor, options, steps)
     tensor = _convention(tensor, options, steps)
     if expected is not None:
-        tensor = _fit_shape(tensor, expected, options.name, steps)
+        tensor = _fit_shape(tensor, expected, options, steps)
+    if "int" in options.dtype and "float" in tensor.dtype:
+        # Left to the cast, 127 / 255 * 255 would become 126 on one backend and 127 on another.
+        keras = import_keras()
+        tensor = keras.ops.cast(keras.ops.round(tensor), options.dtype)
     return Prepared(tensor, tuple(steps))
 
 
 class Options(NamedTuple):
-    """What `prepare` needs to know of a member, and the range of the data where it is known."""
+    """What `prepare` needs to know of a member and the data.
+
+    Args:
+        name: of the member.
+        convention: that the member expects, where it was named.
+        layers: that make the member's input, where they were given.
+        range: of the data, where it is known.
+        dtype: that the member takes.
+        taken: names that are in use in the graph; those of new layers are added.
+    """
 
     name: str
-    preprocess: Any
+    convention: str | None
+    layers: tuple[Any, ...]
     range: Range | None
+    dtype: str
+    taken: set[str]
+
+
+def free_name(name: str, taken: set[str]) -> str:
+    """Return `name`, numbered if it is in use, and note it: Keras refuses two layers of one name."""
+    tries = (name if number == 1 else f"{name}_{number}" for number in range(1, len(taken) + 2))
+    free = next(each for each in tries if each not in taken)
+    taken.add(free)
+    return free
 
 
 def _fit_channels(tensor: Symbol, channels: int | None, steps: list[str]) -> Symbol:
@@ -80,19 +105,24 @@ def _fit_channels(tensor: Symbol, channels: int | None, steps: list[str]) -> Sym
         return keras.ops.repeat(tensor, 3, axis=-1)
     if tensor.shape[-1] == 3 and channels == 1:
         steps.append("colour to grey")
-        return keras.ops.image.rgb_to_grayscale(tensor)
+        return keras.ops.image.rgb_to_grayscale(keras.ops.cast(tensor, "float32"), data_format="channels_last")
+    return tensor
+
+
+def _layers(tensor: Symbol, options: Options, steps: list[str]) -> Symbol:
+    """Apply copies of the user's layers."""
+    for layer in options.layers:
+        own = copy_of(layer, options.name)
+        own.name = free_name(own.name, options.taken)
+        tensor = own(tensor)
+        steps.append(layer.name)
     return tensor
 
 
 def _convention(tensor: Symbol, options: Options, steps: list[str]) -> Symbol:
     keras = import_keras()
-    chosen = options.preprocess
+    chosen = options.convention
     if chosen is None:
-        return tensor
-    if not isinstance(chosen, str):
-        for layer in chosen if isinstance(chosen, list | tuple) else [chosen]:
-            tensor = _copy(layer, tensor)(tensor)
-            steps.append(layer.name)
         return tensor
     if options.range is None:
         msg = (
@@ -110,7 +140,8 @@ def _convention(tensor: Symbol, options: Options, steps: list[str]) -> Symbol:
         tensor = keras.ops.flip(tensor, axis=-1)
     if (np.ravel(scale) == 1).all() and (np.ravel(offset) == 0).all():
         return tensor
-    return keras.layers.Rescaling(scale, offset, name="rescaling")(tensor)
+    # Float32 whatever the process's policy: half precision cannot tell 0..255 apart after scaling.
+    return keras.layers.Rescaling(scale, offset, name=free_name("rescaling", options.taken), dtype="float32")(tensor)
 
 
 def _rescaling(chosen: str, low: float, high: float) -> tuple[Any, Any]:
@@ -126,7 +157,7 @@ def _rescaling(chosen: str, low: float, high: float) -> tuple[Any, Any]:
     return (top - bottom) / span, bottom - low * (top - bottom) / span
 
 
-def _fit_shape(tensor: Symbol, expected: tuple[int | None, ...], name: str, steps: list[str]) -> Symbol:
+def _fit_shape(tensor: Symbol, expected: tuple[int | None, ...], options: Options, steps: list[str]) -> Symbol:
     """Resize images, drop or add an axis of one channel, flatten; refuse all else."""
     keras = import_keras()
     received = tuple(tensor.shape[1:])
@@ -135,7 +166,14 @@ def _fit_shape(tensor: Symbol, expected: tuple[int | None, ...], name: str, step
     if len(received) == 3 and len(expected) == 3 and _fits(received[2:], expected[2:]):
         height, width = (want or have for want, have in zip(expected[:2], received[:2], strict=True))
         steps.append(f"resize {received[0]}x{received[1]} to {height}x{width}")
-        return keras.layers.Resizing(height, width, name="resizing")(tensor)
+        resize = keras.layers.Resizing(
+            height,
+            width,
+            data_format="channels_last",
+            name=free_name("resizing", options.taken),
+            dtype="float32",
+        )
+        return resize(keras.ops.cast(tensor, "float32"))
     if received[-1] == 1 and _fits(received[:-1], expected):
         return keras.ops.squeeze(tensor, axis=-1)
     if expected[-1] == 1 and _fits(received, expected[:-1]):
@@ -144,8 +182,8 @@ def _fit_shape(tensor: Symbol, expected: tuple[int | None, ...], name: str, step
         steps.append(f"flatten to {expected[0]}")
         return keras.ops.reshape(tensor, (-1, expected[0]))
     msg = (
-        f"Member '{name}' takes input of shape {_shape(expected)}; the data has {_shape(received)}. Only images are "
-        "resized unasked; give Member(..., preprocess=[layers]) that make the one from the other, or other data."
+        f"Member '{options.name}' takes input of shape {_shape(expected)}; the data has {_shape(received)}. Only "
+        "images are resized unasked; give Member(..., preprocess=[layers]) that make one from the other, or other data."
     )
     raise KerasembleError(msg)
 
@@ -157,12 +195,3 @@ def _fits(received: tuple[int | None, ...], expected: tuple[int | None, ...]) ->
 
 def _shape(shape: tuple[int | None, ...]) -> str:
     return "x".join("any" if size is None else str(size) for size in shape) or "one number"
-
-
-def _copy(layer: Any, tensor: Symbol) -> Any:  # noqa: ANN401 - a Keras layer
-    """Return a copy of the user's layer, weights included, so that theirs is not tied to our graph."""
-    copy = type(layer).from_config(layer.get_config())
-    if layer.weights:
-        copy.build(tensor.shape)
-        copy.set_weights(layer.get_weights())
-    return copy

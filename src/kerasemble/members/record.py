@@ -27,11 +27,15 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any] | None:
         with zipfile.ZipFile(target) as archive:
             if ENTRY not in archive.namelist():
                 return None
-            record = json.loads(archive.read(ENTRY))
-    except (zipfile.BadZipFile, ValueError, OSError) as error:
-        msg = f"{target} is damaged: {error}. Save or copy it again."
+            record = dict(json.loads(archive.read(ENTRY)))
+        version, complete = record["format"], {"fitted", "members", "report"} <= set(record)
+    except Exception as error:  # a damaged archive raises BadZipFile, zlib.error, NotImplementedError, ...
+        msg = f"{target} is damaged: {type(error).__name__} {error}. Save or copy it again."
         raise KerasembleError(msg) from error
-    if record.get("format") != FORMAT:
+    if version != FORMAT:
         msg = f"{target} was saved by a newer kerasemble ({record.get('kerasemble')}). Update kerasemble to open it."
         raise KerasembleError(msg)
-    return dict(record)
+    if not complete:
+        msg = f"{target} is damaged: its {ENTRY} is not complete. Save or copy it again."
+        raise KerasembleError(msg)
+    return record

@@ -12,14 +12,13 @@ import numpy.typing as npt
 from kerasemble.core.alignment import Alignment, InputSpec, Output, Reading
 from kerasemble.core.arrays import FloatArray
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.outputs import decide, standardise
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.tasks import parse_task
 from kerasemble.members.classes import align_classes
 from kerasemble.members.member import Member, Model, as_members, name_of
-from kerasemble.members.opening import input_of, open_member
+from kerasemble.members.opening import decide_output, input_of, open_member, to_probabilities
 from kerasemble.members.preprocessing import detect_range
-from kerasemble.scoring.sources import check_data
+from kerasemble.scoring.sources import check_data, check_whole
 from kerasemble.scoring.store import Store, data_fingerprint, member_key
 
 # Called with a member's name, the rows done and the rows in all.
@@ -67,25 +66,25 @@ def predict(
     models = [member.load() for member in named]
     inputs = describe_input(named, models, array, data_range)
     opened = [open_member(member, model, inputs) for member, model in zip(named, models, strict=True)]
-    widths = [int(raw.output_shape[-1]) for raw, _ in opened]
+    widths = [int(each.model.output_shape[-1]) for each in opened]
     order = align_classes(named, [max(2, width) for width in widths], classes)
     cache = None if store is None else Store(store)
     fingerprint = "" if cache is None else data_fingerprint(array)
     values = np.empty((len(named), len(array), len(order.classes)), dtype=np.float32)
     readings = []
-    for index, (member, model, (raw, steps)) in enumerate(zip(named, models, opened, strict=True)):
-        key = "" if cache is None else member_key(member, model, inputs, steps, fingerprint)
+    for index, (member, model, each) in enumerate(zip(named, models, opened, strict=True)):
+        key = "" if cache is None else member_key(member, model, inputs, each.steps, fingerprint)
         answers = None if cache is None else cache.get(key)
         if answers is None:
-            answers = _run(raw, array, batch_size, name_of(member), progress)
+            answers = _run(each.model, array, batch_size, name_of(member), progress)
             if cache is not None:
                 cache.put(key, name_of(member), answers)
         elif progress is not None:
             progress(name_of(member), len(array), len(array))
-        output = decide(answers, member.output, name_of(member))
-        values[index] = standardise(answers, output, order.orders[index], np)
+        output = decide_output(answers, each, member)
+        values[index] = to_probabilities(answers, each, output, order.orders[index])
         said = _steps(output, widths[index], order.orders[index])
-        readings.append(Reading(output, widths[index], order.orders[index], (*steps, *said)))
+        readings.append(Reading(output, widths[index], order.orders[index], (*each.steps, *said)))
     names = tuple(name_of(member) for member in named)
     task = parse_task(None, len(order.classes))
     return Predictions(values, names, order.classes, task, Alignment(inputs, tuple(readings)), order.ordered)
@@ -100,24 +99,38 @@ def describe_input(
     """Return the one input that all members will share: the data's shape, and its range where a member needs it.
 
     Raises:
-        KerasembleError: the range given is not one.
+        KerasembleError: the range given is not one, or a member takes whole numbers and the data has others.
     """
     if data_range is not None and not data_range[0] < data_range[1]:
         msg = f"data_range must be (low, high) with low below high. Received: {data_range}."
         raise KerasembleError(msg)
-    dtypes = {input_of(model, name_of(member))[1] for member, model in zip(members, models, strict=True)}
-    # Whole numbers (word indices) stay so only where all members take them so.
-    dtype = dtypes.pop() if len(dtypes) == 1 else "float32"
+    dtypes = [input_of(model, name_of(member))[1] for member, model in zip(members, models, strict=True)]
+    for member, dtype in zip(members, dtypes, strict=True):
+        if member.preprocess is None:
+            check_whole(x, dtype, f"Member '{member.name}'")
+    # Whole numbers (word indices) stay so where all members take them so, just as they are.
+    whole = x.dtype.kind != "f" and "int" in dtypes[0] and len(set(dtypes)) == 1
+    untouched = all(member.preprocess is None for member in members)
+    dtype = dtypes[0] if whole and untouched else "float32"
     needed = any(isinstance(member.preprocess, str) for member in members)
     return InputSpec(x.shape[1:], dtype, (data_range or detect_range(x)) if needed else None)
 
 
 def _run(raw: Model, x: npt.NDArray[Any], batch_size: int, name: str, progress: Progress | None) -> FloatArray:
-    """Return the member's raw float32 values (samples, columns)."""
+    """Return the member's raw float32 values (samples, columns).
+
+    Raises:
+        KerasembleError: the member fails.
+    """
     rows = batch_size * _BATCHES_PER_CALL
     parts = []
     for start in range(0, len(x), rows):
-        parts.append(np.asarray(raw.predict(x[start : start + rows], batch_size=batch_size, verbose=0)))
+        try:
+            parts.append(np.asarray(raw.predict(x[start : start + rows], batch_size=batch_size, verbose=0)))
+        except Exception as error:  # whatever the backend or a custom class raises
+            reason = next((line for line in str(error).splitlines()[1:] if line.strip()), str(error))
+            msg = f"Member '{name}' failed when it was run on rows {start} and after: {reason.strip()[:300]}"
+            raise KerasembleError(msg) from error
         if progress is not None:
             progress(name, min(start + rows, len(x)), len(x))
     return np.concatenate(parts)

@@ -6,7 +6,7 @@ import contextlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import IO, Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -64,7 +64,8 @@ def load_data(path: str | os.PathLike[str], image_size: tuple[int, int] | None =
         msg = f"{target} does not exist. Data is an .npz with x (and y), or a folder with a subfolder for each class."
         raise KerasembleError(msg)
     try:
-        with _open(target) as file:
+        # Opened here, since NumPy leaves a damaged archive open.
+        with target.open("rb") as handle, _open(handle) as file:
             found = list(getattr(file, "files", ()))
             arrays = {key: file[key] for key in ("x", "y", "classes") if key in found}
     except Exception as error:  # NumPy raises ValueError, BadZipFile, EOFError, OSError, ... for a bad file
@@ -78,9 +79,9 @@ def load_data(path: str | os.PathLike[str], image_size: tuple[int, int] | None =
     return Data(check_data(arrays["x"]), arrays.get("y"), classes)
 
 
-def _open(path: Path) -> Any:  # noqa: ANN401 - NumPy's archive
+def _open(handle: IO[bytes]) -> Any:  # noqa: ANN401 - NumPy's archive
     """Open an `.npz`, whatever its suffix; a bare `.npy` has no names and counts as an archive of nothing."""
-    opened = np.load(path, allow_pickle=False)
+    opened = np.load(handle, allow_pickle=False)
     return contextlib.nullcontext() if isinstance(opened, np.ndarray) else opened
 
 
@@ -113,6 +114,26 @@ def check_data(x: npt.ArrayLike) -> npt.NDArray[Any]:
     return array
 
 
+def check_whole(x: npt.NDArray[Any], dtype: str, who: str) -> None:
+    """Refuse data that a cast to `dtype` would change, where that is a type of whole numbers.
+
+    Raises:
+        KerasembleError: the data has fractions, or numbers beyond the type's.
+    """
+    if "int" not in dtype:
+        return
+    limits = np.iinfo(dtype)
+    low, high = x.min(), x.max()
+    fractions = x.dtype.kind == "f" and bool((x % 1 != 0).any())
+    if fractions or low < limits.min or high > limits.max:
+        what = "fractions" if fractions else f"values from {low:g} to {high:g}"
+        msg = (
+            f"{who} takes whole numbers from {limits.min} to {limits.max} ({dtype}); the data has {what}. Give the "
+            "data as it was in training, or Member(..., preprocess='0..255') or layers that make it so."
+        )
+        raise KerasembleError(msg)
+
+
 def _load_images(folder: Path, size: tuple[int, int] | None) -> Data:
     classes = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
     groups = [(folder / name, index) for index, name in enumerate(classes)] or [(folder, -1)]
@@ -123,7 +144,7 @@ def _load_images(folder: Path, size: tuple[int, int] | None) -> Data:
     x = _read_images([path for path, _ in files], size)
     if not classes:
         return Data(x, None, None)
-    return Data(x, np.array([index for _, index in files]), classes)
+    return Data(x, np.array([classes[index] for _, index in files]), classes)
 
 
 def _images_in(folder: Path) -> list[Path]:

@@ -21,7 +21,7 @@ from kerasemble.core.arrays import FloatArray
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import atomic_target
 from kerasemble.members.files import sha256
-from kerasemble.members.member import Member, Model
+from kerasemble.members.member import Member, Model, name_of
 
 _FORMAT = 1
 
@@ -67,14 +67,14 @@ class Store:
             return {}
         try:
             content = json.loads(self._manifest.read_text(encoding="utf-8"))
-            version, shards = content["format"], content["shards"]
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            version = content["format"]
+            if version == _FORMAT:
+                return {key: {**entry, "sha256": str(entry["sha256"])} for key, entry in content["shards"].items()}
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             msg = f"{self._manifest} is damaged: {error}. Remove it; the members will be run again."
             raise KerasembleError(msg) from error
-        if version != _FORMAT:
-            msg = f"{self._manifest} has format {version}; this version of kerasemble reads {_FORMAT}. Update it."
-            raise KerasembleError(msg)
-        return dict(shards)
+        msg = f"{self._manifest} has format {version}; this version of kerasemble reads {_FORMAT}. Update it."
+        raise KerasembleError(msg)
 
 
 def data_fingerprint(x: npt.NDArray[Any]) -> str:
@@ -86,29 +86,24 @@ def data_fingerprint(x: npt.NDArray[Any]) -> str:
 
 def member_key(member: Member, model: Model, inputs: InputSpec, steps: Sequence[str], data: str) -> str:
     """Return the key of a member's raw answers: its content, how its input is made, and the data's fingerprint."""
-    if member.path is not None:
-        content = sha256(member.path)
-    else:
-        digest = hashlib.sha256(model.to_json().encode())
-        for weights in model.get_weights():
-            digest.update(np.ascontiguousarray(weights).data)
-        content = digest.hexdigest()
-    layers = [] if isinstance(member.preprocess, str | None) else _layer_states(member.preprocess)
-    parts = [
-        content,
-        str(member.preprocess) if not layers else "",
-        *layers,
-        str(inputs),
-        *steps,
-        str(member.head),
-        data,
-    ]
+    content = sha256(member.path) if member.path is not None else _content(model, name_of(member))
+    convention = "" if member.layers else str(member.preprocess)
+    layers = [_content(layer, name_of(member)) for layer in member.layers]
+    parts = [content, convention, *layers, str(inputs), *steps, str(member.head), data]
     return hashlib.sha256("\0".join(parts).encode()).hexdigest()
 
 
-def _layer_states(layers: Any) -> list[str]:  # noqa: ANN401 - a Keras layer or several
-    states = []
-    for layer in layers if isinstance(layers, list | tuple) else [layers]:
-        weights = hashlib.sha256(b"".join(np.ascontiguousarray(weight).tobytes() for weight in layer.get_weights()))
-        states.append(f"{layer.get_config()} {weights.hexdigest()}")
-    return states
+def _content(layer: Any, owner: str) -> str:  # noqa: ANN401 - a Keras layer or model
+    """Return the SHA-256 of a layer's configuration and weights."""
+    try:
+        config = json.dumps(layer.get_config(), sort_keys=True, default=str)
+    except NotImplementedError as error:
+        msg = (
+            f"Member '{owner}' has no get_config(), so nobody can tell whether it has changed since its answers were "
+            "stored. Save it and give the file, or leave the store out."
+        )
+        raise KerasembleError(msg) from error
+    digest = hashlib.sha256(f"{type(layer).__qualname__} {config}".encode())
+    for weights in layer.get_weights():
+        digest.update(np.ascontiguousarray(weights).data)
+    return digest.hexdigest()
