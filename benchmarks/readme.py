@@ -12,6 +12,7 @@ from pathlib import Path
 
 from rich.console import Console
 from rich.padding import Padding
+from rich.terminal_theme import TerminalTheme
 
 import kerasemble as ke
 from kerasemble.render.text import render_report
@@ -27,11 +28,15 @@ TEMPLATE = """\
 </style>
 <defs><clipPath id="{unique_id}-clip-terminal"><rect width="{terminal_width}" height="{terminal_height}"/></clipPath>
 {lines}</defs>
-<rect width="100%" height="100%" rx="8" fill="#0c0c0c"/>
-<g transform="translate({terminal_x}, {terminal_y})" clip-path="url(#{unique_id}-clip-terminal)">
+<rect width="100%" height="100%" rx="8" fill="#161b22"/>
+<g transform="translate(18, 24)" clip-path="url(#{unique_id}-clip-terminal)">
 {backgrounds}<g class="{unique_id}-matrix">{matrix}</g></g>
 </svg>
 """
+
+# Background, text, then black to white: legible on a light page and on a dark one.
+PLAIN = [(22, 27, 34), (255, 123, 114), (63, 185, 80), (210, 153, 34), (88, 166, 255), (188, 140, 255), (57, 197, 207)]
+THEME = TerminalTheme((22, 27, 34), (230, 237, 243), [*PLAIN, (230, 237, 243)])
 
 
 def main() -> None:
@@ -45,9 +50,9 @@ def main() -> None:
         ensemble = ke.combine(members, valid.x, valid.y, classes=valid.classes)
         path = ensemble.save(Path(scratch) / "ensemble.keras")
         unseen = ke.evaluate([path, *members], test.x, test.y)
-    console = Console(record=True, width=84)
-    console.print(Padding(render_report(ensemble.report), (0, 2, 1, 2)))
-    out.write_text(console.export_svg(code_format=TEMPLATE, unique_id="kerasemble"), encoding="utf-8")
+    console = Console(record=True, width=82)
+    console.print(Padding(render_report(ensemble.report), (0, 1)))
+    out.write_text(console.export_svg(theme=THEME, code_format=TEMPLATE, unique_id="kerasemble"), encoding="utf-8")
     console.print(render_report(unseen))
 
 

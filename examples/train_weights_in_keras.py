@@ -27,14 +27,15 @@ def main(epochs: int = 30) -> dict[str, tuple[float, float]]:
     with as_file(files("kerasemble") / "demo") as folder:
         members = [member for member in ke.load_members(folder / "members.toml") if member.name in NAMES]
         valid, test = ke.load_data(folder / "valid.npz"), ke.load_data(folder / "test.npz")
+    y_valid, y_test = ([valid.classes.index(name) for name in data.y] for data in (valid, test))
     seen = ke.predict(members, valid.x, classes=valid.classes)
     unseen = ke.predict(members, test.x, classes=valid.classes)
 
     equal = ke.WeightedAverage(weights=[1, 1, 1]).fit(seen)
-    exact = ke.WeightedAverage().fit(seen, valid.y)
+    exact = ke.WeightedAverage().fit(seen, y_valid)
     losses = {
-        "equal weights": (log_loss(equal(seen), valid.y), log_loss(equal(unseen), test.y)),
-        "exact weights": (log_loss(exact(seen), valid.y), log_loss(exact(unseen), test.y)),
+        "equal weights": (log_loss(equal(seen), y_valid), log_loss(equal(unseen), y_test)),
+        "exact weights": (log_loss(exact(seen), y_valid), log_loss(exact(unseen), y_test)),
     }
 
     # The ensemble as a Keras model: members frozen, `log_weights` the one trainable weight, its softmax the weights.
@@ -45,9 +46,9 @@ def main(epochs: int = 30) -> dict[str, tuple[float, float]]:
 
     def train(name: str, rate: float) -> ke.Ensemble:
         model.compile(keras.optimizers.Adam(rate), "sparse_categorical_crossentropy")
-        model.fit(valid.x, valid.y, batch_size=64, epochs=epochs, verbose=0)
+        model.fit(valid.x, np.array(y_valid), batch_size=64, epochs=epochs, verbose=0)
         trained = ensemble.trained(model)
-        losses[name] = (log_loss(trained.predict(valid.x), valid.y), log_loss(trained.predict(test.x), test.y))
+        losses[name] = (log_loss(trained.predict(valid.x), y_valid), log_loss(trained.predict(test.x), y_test))
         return trained
 
     trained = train("trained weights", rate=0.1)

@@ -121,7 +121,7 @@ def test_48_an_object_array_is_refused_without_opening_the_pickle(combine, files
     np.savez(files / "object.npz", x=ragged, y=np.zeros(2))
     result = combine(data="object.npz")
     assert result.code == 2
-    assert "Save numbers, not objects" in result.err
+    assert "Save numbers with np.savez" in result.err
 
 
 def test_101_a_file_that_exists_is_kept_unless_overwrite_is_given(combine, tmp_path):
@@ -139,13 +139,14 @@ def test_101_a_file_that_exists_is_kept_unless_overwrite_is_given(combine, tmp_p
 def test_30_a_member_given_twice_is_warned_about(combine):
     result = combine(models=("a.keras", "a.keras"))
     assert result.code == 0, result.err
-    assert "duplicate counts twice" in " ".join(result.out.split())
+    assert "Warning: Members 'a' and 'a-2'" in result.err
+    assert "duplicate counts twice" in result.err
 
 
 def test_35_one_member_is_allowed_and_said(combine):
     result = combine(models=("a.keras",))
     assert result.code == 0, result.err
-    assert "nothing to combine" in " ".join(result.out.split())
+    assert "nothing to combine" in result.err
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import pytest
 from kerasemble.core.alignment import Alignment, InputSpec, Reading
 
 READINGS = (
-    Reading("logits", 3, (2, 0, 1), ("resize 8x8 to 16x16", "softmax")),
+    Reading("logits", 3, (2, 0, 1), ("resize 8x8 to 16x16",), "c0ffee"),
     Reading("probabilities", 1, (0, 1)),
 )
 
@@ -24,3 +24,15 @@ def test_an_alignment_is_the_same_after_json(inputs):
     again = Alignment.from_json(json.loads(json.dumps(alignment.to_json(), allow_nan=False)))
     assert again == alignment
     assert hash(again) == hash(alignment)
+
+
+@pytest.mark.parametrize(
+    ("reading", "words"),
+    [
+        (Reading("logits", 3, (2, 0, 1), ("resize 8x8 to 16x16",)), "resize 8x8 to 16x16, softmax, classes reordered"),
+        (Reading("logits", 1, (0, 1)), "sigmoid, one column to two"),
+        (Reading("probabilities", 3, (0, 1, 2)), "as it is"),
+    ],
+)
+def test_a_reading_says_in_words_all_that_is_done_to_input_and_output(reading, words):
+    assert reading.describe() == words

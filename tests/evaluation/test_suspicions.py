@@ -21,7 +21,6 @@ def test_good_members_and_labels_raise_no_suspicion(seen, labels):
 @pytest.mark.parametrize(
     ("alter", "says"),
     [
-        pytest.param(lambda seen: seen.only(["b"]), ["one member ('b')", "nothing to combine"], id="35-one-member"),
         pytest.param(
             lambda seen: changed(seen, d=seen.values[0]),
             ["'a' and 'd' give identical predictions", "counts twice", "Leave one out"],

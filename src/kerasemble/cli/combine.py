@@ -61,7 +61,7 @@ def combine(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Combine trained MODELs into one plain Keras model, and say whether it is better.
+    """Combine trained MODELs into one plain Keras model, and say whether it is better.
 
     \b
     kerasemble combine a.keras b.h5 c.keras --data valid.npz --out ensemble.keras
@@ -75,7 +75,7 @@ def combine(
     chosen = choose_combiner(combiner, weights)
     members = options.collect_members(models, members_file)
     loaded = load_labelled(data, image_size)
-    with progress_bars(hidden=quiet or as_json) as progress:
+    with progress_bars(hidden=as_json, quiet=quiet) as progress:
         ensemble = run(
             members,
             loaded.x,

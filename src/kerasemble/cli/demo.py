@@ -45,7 +45,7 @@ def demo(*, out: Path, as_json: bool, quiet: bool) -> None:
             f"  kerasemble combine --members {folder / 'members.toml'} \\\n"
             f"    --data {folder / 'valid.npz'} --out {path}\n"
         )
-        with progress_bars(hidden=quiet or as_json) as progress:
+        with progress_bars(hidden=as_json, quiet=quiet) as progress:
             ensemble = combine(members, valid.x, valid.y, classes=valid.classes, progress=progress)
             ensemble.save(path, overwrite=True)
         print_ensemble(ensemble, path, as_json=False, quiet=quiet or as_json)
@@ -54,7 +54,7 @@ def demo(*, out: Path, as_json: bool, quiet: bool) -> None:
             f"  kerasemble evaluate {path} --members {folder / 'members.toml'} \\\n"
             f"    --data {folder / 'test.npz'}\n"
         )
-        with progress_bars(hidden=quiet or as_json) as progress:
+        with progress_bars(hidden=as_json, quiet=quiet) as progress:
             report = evaluate([path, *members], test.x, test.y, classes=test.classes, progress=progress)
     print_report(report, as_json=as_json, quiet=quiet)
     say(f'\nIt is plain Keras, and opens without Kerasemble:\n  keras.saving.load_model("{path}")')

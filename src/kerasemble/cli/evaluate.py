@@ -26,7 +26,7 @@ def evaluate(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Score MODELs as they are; an ensemble among them against the best of the others.
+    """Score MODELs as they are; an ensemble among them against the best of the others.
 
     A member's own file is read as the ensemble's record says, so it needs no options again.
 
@@ -38,7 +38,7 @@ def evaluate(
 
     members = options.collect_members(models, members_file)
     loaded = load_labelled(data, image_size)
-    with progress_bars(hidden=quiet or as_json) as progress:
+    with progress_bars(hidden=as_json, quiet=quiet) as progress:
         report = run(
             members,
             loaded.x,

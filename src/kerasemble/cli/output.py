@@ -20,29 +20,38 @@ Progress = Callable[[str, int, int], None]
 
 
 @contextmanager
-def progress_bars(*, hidden: bool) -> Iterator[Progress]:
+def progress_bars(*, hidden: bool, quiet: bool) -> Iterator[Progress]:
     """Yield a callback that shows a bar for each member on stderr; the bars go when all is done.
 
-    Meanwhile our own warnings are held back, since the report says each of them; others are shown as they come.
+    Our own warnings wait until then and are shown as a line each, unless all is to be `quiet`.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", KerasembleWarning)
-        if hidden:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", KerasembleWarning)
+        if hidden or quiet:
             yield lambda _name, _done, _total: None
-            return
-        from rich.console import Console
-        from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+        else:
+            yield from _bars()
+    for warning in caught:
+        if not issubclass(warning.category, KerasembleWarning):
+            warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
+        elif not quiet:
+            click.echo(f"Warning: {warning.message}", err=True)
 
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-        with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
-            tasks: dict[str, Any] = {}
 
-            def update(name: str, done: int, total: int) -> None:
-                if name not in tasks:
-                    tasks[name] = bars.add_task(name, total=total)
-                bars.update(tasks[name], completed=done)
+def _bars() -> Iterator[Progress]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-            yield update
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
+        tasks: dict[str, Any] = {}
+
+        def update(name: str, done: int, total: int) -> None:
+            if name not in tasks:
+                tasks[name] = bars.add_task(name, total=total)
+            bars.update(tasks[name], completed=done)
+
+        yield update
 
 
 def print_report(report: Report, *, as_json: bool, quiet: bool) -> None:

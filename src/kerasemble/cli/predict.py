@@ -32,7 +32,7 @@ def predict(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Write the probabilities of MODELs, ensembles or not, for data with or without labels.
+    """Write the probabilities of MODELs, ensembles or not, for data with or without labels.
 
     The file has `values` (models, samples, classes), `members` and `classes`.
 
@@ -45,7 +45,7 @@ def predict(
     check_target(out, overwrite=overwrite)
     members = options.collect_members(models, members_file)
     loaded = load_data(data, image_size)
-    with progress_bars(hidden=quiet or as_json) as progress:
+    with progress_bars(hidden=as_json, quiet=quiet) as progress:
         seen = run(
             members,
             loaded.x,

@@ -58,6 +58,14 @@ class Combiner(abc.ABC):
     def learn(self, predictions: Predictions, labels: IntArray) -> Learned:
         """Return what the predictions and the class indices (samples,) teach."""
 
+    def settled(self, samples: int) -> Combiner:
+        """Return this recipe with all that it takes from the number of rows settled for `samples`.
+
+        A comparison fits it to parts of the rows; what it estimates must be the recipe that is then fitted to all.
+        """
+        del samples
+        return self
+
     @final
     def fit(self, predictions: Predictions, y: npt.ArrayLike | None = None) -> FittedCombiner:
         """Return this recipe together with what it learned.

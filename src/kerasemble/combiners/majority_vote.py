@@ -29,7 +29,8 @@ class MajorityVote(Combiner):
     combined = the share of the votes' weight that each class got, from (members, samples, ..., classes) to
     (samples, ..., classes), of which 1e-5 is moved to the winner. The winner is the class with the most votes; of
     tied classes the one with the highest (weighted) mean probability; of those still tied the one that the earliest
-    member voted for; never the one of lowest index. A member whose top classes are equal divides its vote.
+    member voted for; never the one of lowest index. A member whose top classes are equal divides its vote; where
+    nothing but such votes is left, the edge is divided as well.
 
     Args:
         weights: of the members' votes, in order or by name; equal where left out.

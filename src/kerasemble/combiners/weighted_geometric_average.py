@@ -68,10 +68,16 @@ class WeightedGeometricAverage(Combiner):
 
     def learn(self, predictions: Predictions, labels: IntArray) -> Learned:
         """Return the weights of least shrunk log loss."""
-        few = predictions.samples < _FEW_ROWS
-        strength = self.strength or (_STRENGTH_FEW_ROWS if few else _STRENGTH)
-        solution = solve_log_linear_pool(predictions.values, labels, strength / predictions.samples)
+        ridge = self._strength_for(predictions.samples) / predictions.samples
+        solution = solve_log_linear_pool(predictions.values, labels, ridge)
         return {"log_weights": log_weights(solution.weights)}
+
+    def settled(self, samples: int) -> Combiner:
+        """Return this recipe with the strength that `samples` rows call for."""
+        return WeightedGeometricAverage(strength=self._strength_for(samples))
+
+    def _strength_for(self, samples: int) -> float:
+        return self.strength or (_STRENGTH_FEW_ROWS if samples < _FEW_ROWS else _STRENGTH)
 
     def weights_of(self, learned: Learned) -> npt.NDArray[np.float64]:
         """Return the weights (members,), which need not sum to one."""

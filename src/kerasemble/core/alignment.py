@@ -31,13 +31,26 @@ class Reading:
         output: what the raw values are.
         columns: how many of them there are; 1 is the probability (or logit) of the second of two classes.
         order: for each class of the ensemble the member's column.
-        steps: what is done to its input and output, in words, for tables.
+        steps: what is done to its input, in words.
+        file: SHA-256 of the member's file, None where it was an object.
     """
 
     output: Output
     columns: int
     order: tuple[int, ...]
     steps: tuple[str, ...] = ()
+    file: str | None = None
+
+    def describe(self) -> str:
+        """Return in words all that is done to the member's input and output."""
+        words = list(self.steps)
+        if self.output == "logits":
+            words.append("sigmoid" if self.columns == 1 else "softmax")
+        if self.columns == 1:
+            words.append("one column to two")
+        if self.order != tuple(range(len(self.order))):
+            words.append("classes reordered")
+        return ", ".join(words) or "as it is"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -58,7 +71,7 @@ class Alignment:
         span = inputs["range"]
         spec = InputSpec(tuple(inputs["shape"]), inputs["dtype"], None if span is None else (span[0], span[1]))
         readings = tuple(
-            Reading(item["output"], item["columns"], tuple(item["order"]), tuple(item["steps"]))
+            Reading(item["output"], item["columns"], tuple(item["order"]), tuple(item["steps"]), item["file"])
             for item in data["readings"]
         )
         return cls(spec, readings)

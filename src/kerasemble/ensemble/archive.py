@@ -14,7 +14,7 @@ from kerasemble.core.alignment import InputSpec
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import atomic_target
 from kerasemble.ensemble.probe import noise
-from kerasemble.members.backend import import_keras
+from kerasemble.members.backend import import_keras, reason
 from kerasemble.members.member import Model
 from kerasemble.members.record import ENTRY, FORMAT
 
@@ -38,7 +38,7 @@ def write_archive(model: Model, record: dict[str, Any], path: str | os.PathLike[
         try:
             model.save(temporary)
         except (TypeError, ValueError, NotImplementedError, RuntimeError) as error:
-            msg = f"Keras cannot save this ensemble: {str(error).strip().splitlines()[0]}"
+            msg = f"Keras cannot save this ensemble: {reason(error)}"
             raise KerasembleError(msg) from error
         _check_reopens(temporary, model)
         with zipfile.ZipFile(temporary, "a") as archive:
@@ -53,7 +53,7 @@ def _check_reopens(path: Path, model: Model) -> None:
     try:
         reopened = keras.saving.load_model(path)
     except Exception as error:  # Keras raises anything for what it cannot open
-        msg = f"Keras saved this ensemble but cannot open it: {str(error).strip().splitlines()[0]}"
+        msg = f"Keras saved this ensemble but cannot open it: {reason(error)}"
         raise KerasembleError(msg) from error
     saved, found = (keras.ops.convert_to_numpy(each(x, training=False)) for each in (model, reopened))
     if not np.allclose(saved, found, rtol=_TOLERANCE, atol=_TOLERANCE, equal_nan=True):

@@ -24,7 +24,7 @@ from kerasemble.ensemble.record import make_record, member_records
 from kerasemble.evaluation.report import Report
 from kerasemble.members.files import load_file
 from kerasemble.members.member import Member, Model, as_members, name_of
-from kerasemble.members.preprocessing import detect_range
+from kerasemble.members.preprocessing import detect_range, warn_of_other_range
 from kerasemble.members.record import read_record
 from kerasemble.scoring.predict import predict
 from kerasemble.scoring.sources import check_data, check_whole
@@ -68,6 +68,7 @@ class Ensemble:
         self.members = as_members(members)
         if isinstance(self.combiner, FittedCombiner):
             self.members = _in_order(self.members, self.combiner.members)
+            _check_options(self.combiner, classes, data_range)
         elif len(self.members) == 1:
             warn(f"There is one member ('{self.members[0].name}'): nothing to combine.")
         self.report = report
@@ -106,7 +107,9 @@ class Ensemble:
             self.members, x, classes=self.classes, data_range=self._data_range, store=store, progress=progress
         )
         recipe = self.combiner.combiner if isinstance(self.combiner, FittedCombiner) else self.combiner
-        return Ensemble(self.members, recipe.fit(seen, y), data_range=self._data_range)
+        ensemble = Ensemble(self.members, recipe.fit(seen, y), data_range=self._data_range)
+        ensemble._records = self._records
+        return ensemble
 
     def predict(self, x: npt.ArrayLike, *, batch_size: int = 256) -> FloatArray:
         """Return the combined probabilities, float32 (samples, classes).
@@ -147,10 +150,12 @@ class Ensemble:
     def trained(self, model: Model) -> Ensemble:
         """Return this ensemble with what `model`, which `to_keras` made, learned by training since.
 
+        It has no report: what was scored before says nothing of it.
+
         Raises:
             KerasembleError: the model is not one that this ensemble's `to_keras` made.
         """
-        return _from_model(model, self._align(None), self.report, self._member_records())
+        return _from_model(model, self._align(None), None, self._member_records())
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write one plain `.keras` file, whole or not at all, and return its path.
@@ -227,7 +232,7 @@ def _from_model(model: Model, fitted: FittedCombiner, report: Report | None, rec
     alignment = fitted.alignment
     if alignment is not None:
         order = tuple(range(len(fitted.classes)))
-        readings = tuple(Reading("probabilities", len(order), order, reading.steps) for reading in alignment.readings)
+        readings = tuple(Reading("probabilities", len(order), order) for _ in alignment.readings)
         alignment = Alignment(alignment.inputs, readings)
     ensemble = Ensemble(members, dataclasses.replace(fitted, learned=learned, alignment=alignment), report=report)
     ensemble._records = records  # noqa: SLF001 - of the class in this file
@@ -260,6 +265,20 @@ def _fit_to(combiner: Combiner | FittedCombiner, seen: Predictions) -> FittedCom
     return dataclasses.replace(combiner, alignment=seen.alignment)
 
 
+def _check_options(
+    fitted: FittedCombiner, classes: Sequence[object] | None, data_range: tuple[float, float] | None
+) -> None:
+    """Refuse options that say otherwise than what the combiner was fitted on."""
+    names = fitted.classes if classes is None else tuple(str(name) for name in classes)
+    if names != fitted.classes:
+        msg = f"The combiner was fitted for the classes {fitted.classes}. Received: classes={names}."
+        raise KerasembleError(msg)
+    span = None if fitted.alignment is None else fitted.alignment.inputs.range
+    if data_range is not None and span is not None and tuple(data_range) != span:
+        msg = f"The combiner was fitted on data in {span[0]:g}..{span[1]:g}. Received: data_range={data_range}."
+        raise KerasembleError(msg)
+
+
 def _in_order(members: Sequence[Member], names: tuple[str, ...]) -> tuple[Member, ...]:
     """Return members in the order that a combiner was fitted for."""
     known = {name_of(member): member for member in members}
@@ -281,9 +300,4 @@ def _check_like_fitted(x: npt.NDArray[Any], fitted: FittedCombiner) -> None:
         msg = f"The ensemble takes samples of shape {inputs.shape}. Received: {shape}."
         raise KerasembleError(msg)
     check_whole(x, inputs.dtype, "The ensemble")
-    span = detect_range(x)
-    if inputs.range is not None and span is not None and span != inputs.range:
-        warn(
-            f"The data lies in {span[0]:g}..{span[1]:g}, but members were aligned to data in "
-            f"{inputs.range[0]:g}..{inputs.range[1]:g}: is it scaled as it was then?"
-        )
+    warn_of_other_range(x, inputs.range, "the ensemble")

@@ -14,7 +14,6 @@ from kerasemble.evaluation.report import Report
 from kerasemble.members.copying import layer_from_json
 from kerasemble.members.files import sha256
 from kerasemble.members.member import Member, Model, as_members, name_of
-from kerasemble.members.record import read_record
 from kerasemble.scoring.predict import Progress, predict
 
 
@@ -54,12 +53,10 @@ def evaluate(
         >>> print(evaluate(["ensemble.keras", "a.keras", "b.h5"], x_test, y_test))  # doctest: +SKIP
     """
     named = as_members(models)
-    records = {name_of(member): _record(member) for member in named}
-    made = {name: record for name, record in records.items() if record is not None}
+    made = {name_of(member): member.record for member in named if member.record is not None}
     if made and classes is None:
         classes = _common_classes({name: record["fitted"]["classes"] for name, record in made.items()})
-    spans = [record["fitted"]["alignment"]["inputs"]["range"] for record in made.values()]
-    stated = next(((span[0], span[1]) for span in spans if span is not None), None)
+    stated = next((member.range for member in named if member.range is not None), None)
     known = {item["sha256"]: item for record in made.values() for item in record["members"]}
     seen = predict(
         [member if name_of(member) in made else _as_recorded(member, known) for member in named],
@@ -71,10 +68,6 @@ def evaluate(
         progress=progress,
     )
     return score(seen, y, list(made))
-
-
-def _record(member: Member) -> dict[str, Any] | None:
-    return None if member.path is None else read_record(member.path)
 
 
 def _common_classes(classes: Mapping[str, Sequence[str]]) -> Sequence[str]:

@@ -15,6 +15,7 @@ from kerasemble.core.errors import KerasembleError
 from kerasemble.ensemble.probe import noise
 from kerasemble.members.backend import import_keras
 from kerasemble.members.copying import copy_of, freeze
+from kerasemble.members.files import sha256
 from kerasemble.members.member import Member, Model, name_of
 from kerasemble.members.opening import Opened, open_member, to_probabilities
 
@@ -70,6 +71,7 @@ def _branch(member: Member, reading: Reading, inputs: InputSpec, name: str, *, c
     keras = import_keras()
     model = member.load()
     opened = open_member(member, model, inputs)
+    _check_read_alike(member, reading, opened.steps)
     if copies:
         copy = open_member(member, copy_of(model, name_of(member)), inputs)
         _check_same(copy, opened, inputs, name_of(member))
@@ -79,6 +81,21 @@ def _branch(member: Member, reading: Reading, inputs: InputSpec, name: str, *, c
     if copies:
         freeze(branch)
     return branch
+
+
+def _check_read_alike(member: Member, reading: Reading, steps: tuple[str, ...]) -> None:
+    """Refuse a member that is no longer what the combiner was fitted to: its file, or what is done to its input."""
+    changed = member.path is not None and reading.file is not None and sha256(member.path) != reading.file
+    if changed:
+        msg = f"The file of member '{member.name}' has changed since the combiner was fitted. Run and fit it again."
+        raise KerasembleError(msg)
+    if steps != reading.steps:
+        was, now = (", ".join(words) or "nothing" for words in (reading.steps, steps))
+        msg = (
+            f"Member '{member.name}' is not read as it was when the combiner was fitted: then its input went through "
+            f"{was}, now through {now}. Give it the options that it had."
+        )
+        raise KerasembleError(msg)
 
 
 def _check_same(copy: Opened, original: Opened, inputs: InputSpec, name: str) -> None:

@@ -19,7 +19,7 @@ from kerasemble.core.predictions import Predictions
 from kerasemble.evaluation.crossfit import cross_fit, stratified_folds
 from kerasemble.evaluation.report import Report, Score
 from kerasemble.evaluation.significance import paired_interval
-from kerasemble.evaluation.suspicions import suspicions
+from kerasemble.evaluation.suspicions import lone_member, suspicions
 
 # Below this many labelled rows the choice among combiners is itself guesswork: at 50 rows choosing by
 # cross-fitted loss was worse than always taking the shrunk log-linear pool, which is what `auto` then takes.
@@ -78,6 +78,7 @@ def compare(
     fits = [cross_fit(combiner, predictions, labels, folds) for combiner in chosen_from]
     results = list(zip(names, fits, strict=True))
     report = _report(predictions, labels, results, int(folds.max()) + 1, preferred)
+    report = dataclasses.replace(report, warnings=(*lone_member(predictions), *report.warnings))
     for warning in report.warnings:
         warn(warning)
     return report
@@ -102,10 +103,11 @@ def score(predictions: Predictions, y: npt.ArrayLike, ensembles: Sequence[str] =
         msg = f"Scoring needs at least two labelled rows. Received: {predictions.samples}."
         raise KerasembleError(msg)
     members = [name for name in predictions.members if name not in ensembles]
-    if not members:
-        return _report(predictions, labels, [], 1)
-    combined = [(name, predictions.only([name]).values[0]) for name in ensembles]
-    return _report(predictions.only(members), labels, combined, 1)
+    combined = [(name, predictions.only([name]).values[0]) for name in ensembles] if members else []
+    report = _report(predictions.only(members or predictions.members), labels, combined, 1)
+    for warning in report.warnings:
+        warn(warning)
+    return report
 
 
 def choose(report: Report, combiners: Sequence[Combiner]) -> Combiner | str:
@@ -163,8 +165,8 @@ def _report(
 def _readings(predictions: Predictions) -> dict[str, str]:
     if predictions.alignment is None:
         return {}
-    steps = (", ".join(reading.steps) or "as it is" for reading in predictions.alignment.readings)
-    return dict(zip(predictions.members, steps, strict=True))
+    described = (reading.describe() for reading in predictions.alignment.readings)
+    return dict(zip(predictions.members, described, strict=True))
 
 
 def _considered(candidates: Sequence[Score], fitted_to: int | None) -> tuple[Sequence[Score], str]:

@@ -30,6 +30,7 @@ def cross_fit(combiner: Combiner, predictions: Predictions, labels: IntArray, fo
 
     A combiner that learns nothing is fitted once.
     """
+    combiner = combiner.settled(predictions.samples)
     if combiner.given(predictions.members) is not None:
         return combiner.fit(predictions)(predictions)
     result = np.empty(predictions.values.shape[1:], dtype=predictions.values.dtype)

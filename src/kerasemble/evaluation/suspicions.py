@@ -18,16 +18,17 @@ _SHIFT_GAIN, _CHANCE = 0.2, 2.0
 
 def suspicions(predictions: Predictions, labels: IntArray | None = None) -> tuple[str, ...]:
     """Return a sentence for each thing about members or labels that looks wrong."""
-    found = [*_single(predictions), *_duplicates(predictions), *_constant(predictions)]
+    found = [*_duplicates(predictions), *_constant(predictions)]
     if labels is not None:
         found += [*_absent(predictions, labels), *_shifted(predictions, labels)]
     return tuple(found)
 
 
-def _single(predictions: Predictions) -> list[str]:
+def lone_member(predictions: Predictions) -> tuple[str, ...]:
+    """Return a sentence where there is one member only, which cannot be combined with anything."""
     if len(predictions.members) > 1:
-        return []
-    return [f"There is one member ('{predictions.members[0]}'): nothing to combine."]
+        return ()
+    return (f"There is one member ('{predictions.members[0]}'): nothing to combine.",)
 
 
 def _duplicates(predictions: Predictions) -> list[str]:

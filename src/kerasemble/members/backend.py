@@ -6,6 +6,7 @@ import importlib
 import importlib.util
 import json
 import os
+import re
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -27,6 +28,15 @@ def import_keras() -> ModuleType:
     if "keras" not in sys.modules:
         os.environ["KERAS_BACKEND"] = _backend()
     return importlib.import_module("keras")
+
+
+def reason(error: Exception) -> str:
+    """Return what is wrong by one of Keras's errors, without the colours, calls and configurations around it."""
+    text = re.sub(r"\x1b\[\d+m", "", str(error))
+    text = re.split("(?:Exception|Error) encountered:", text)[-1].partition("Full object config")[0]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    said = [line for line in lines if not line.startswith("Exception encountered when calling")]
+    return next(iter(said or lines), type(error).__name__)[:300]
 
 
 def _backend() -> str:

@@ -50,6 +50,8 @@ def align_classes(members: Sequence[Member], widths: Sequence[int], classes: Seq
     orders = []
     for member in members:
         own = tuple(member.classes) if member.classes is not None else wanted
+        if set(own) != set(wanted) and own == check_classes(None, len(own)):
+            own = wanted  # an ensemble that was saved without names: "0", "1", ... are positions
         if set(own) != set(wanted):
             raise _different(member, own, wanted)
         orders.append(tuple(own.index(name) for name in wanted))

@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.errors import KerasembleError
-from kerasemble.members.backend import import_keras
+from kerasemble.members.backend import import_keras, reason
 
 # Keras layers that pass their input on unless they are in training. `RandomCrop` is none: it crops at inference too.
 _REGULARISER = re.compile(r"(Spatial|Alpha|Gaussian)?Dropout(\dD)?|GaussianNoise")
@@ -42,7 +42,7 @@ def copy_of(layer: Any, owner: str) -> Any:  # noqa: ANN401 - a Keras layer or m
             _load_states(copy, [state for _, state in _states(layer)])
             return copy
     except Exception as error:  # a custom class's own code may raise anything
-        msg = f"Member '{owner}' cannot be copied, and so not be saved: {_reason(error)}"
+        msg = f"Member '{owner}' cannot be copied, and so not be saved: {reason(error)}"
         raise KerasembleError(msg) from error
     msg = (
         f"Member '{owner}' holds a Python lambda in {', '.join(unsafe)}, which Keras refuses to open from a file. Put "
@@ -94,12 +94,6 @@ def _load_states(model: Any, states: Sequence[dict[str, npt.NDArray[Any]]]) -> N
     """Set variables by the hook that loading uses: some layers (Normalization) derive more from them."""
     for (layer, _), state in zip(list(_states(model)), states, strict=True):
         layer.load_own_variables(state)
-
-
-def _reason(error: Exception) -> str:
-    """Return the innermost reason in one of Keras's errors, without the configuration that it prints."""
-    inner = str(error).rpartition("Exception encountered: ")[2].partition("Full object config")[0]
-    return next((line.strip() for line in inner.splitlines() if line.strip()), type(error).__name__)[:300]
 
 
 def _as_at_inference(config: Any) -> Any:  # noqa: ANN401 - any JSON value

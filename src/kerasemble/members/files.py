@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasemble.core.errors import KerasembleError
-from kerasemble.members.backend import import_keras
+from kerasemble.members.backend import import_keras, reason
 
 _SUFFIXES = {".keras": "Keras archive", ".h5": "HDF5", ".hdf5": "HDF5"}
 _SIGNATURES = (
@@ -76,8 +76,7 @@ def load_file(path: str | os.PathLike[str]) -> Any:  # noqa: ANN401 - Keras is n
     try:
         model = keras.saving.load_model(os.fspath(target), compile=False)
     except Exception as error:  # Keras raises anything from KeyError to zipfile.BadZipFile for a bad file
-        reason = str(error).strip().split("\n")[0][:300] or type(error).__name__
-        msg = f"{target} cannot be opened by Keras {keras.__version__}: {reason}"
+        msg = f"{target} cannot be opened by Keras {keras.__version__}: {reason(error)}"
         raise KerasembleError(msg) from error
     if not isinstance(model, keras.Model):
         msg = f"{target} holds a {type(model).__name__}, not a model. Save the whole model with model.save(...)."

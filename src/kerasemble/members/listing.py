@@ -45,8 +45,11 @@ def load_members(path: str | os.PathLike[str]) -> list[Member]:
     return [_read_member(target, table, number) for number, table in enumerate(tables, start=1)]
 
 
-def _read_member(path: Path, table: dict[str, Any], number: int) -> Member:
+def _read_member(path: Path, table: object, number: int) -> Member:
     where = f"{path}, member {number}"
+    if not isinstance(table, dict):
+        msg = f'{where} is not a table. Write [[member]] with path = "model.keras".'
+        raise KerasembleError(msg)
     _check_keys(where, table, _KEYS)
     if not isinstance(table.get("path"), str):
         msg = f'{where}: there is no path. Write path = "model.keras".'

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias, final
 
@@ -52,6 +52,8 @@ class Member:
     output: str = "auto"
     classes: Sequence[str] | None = None
     head: str | None = None
+    # What the file of a saved ensemble says of itself.
+    record: Mapping[str, Any] | None = dataclasses.field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check what can be checked without running the model."""
@@ -82,10 +84,19 @@ class Member:
     def _read_record(self) -> None:
         """Take from the record of a saved ensemble what was not given."""
         record = None if self.path is None else read_record(self.path)
-        if record is not None and self.classes is None:
+        if record is None:
+            return
+        object.__setattr__(self, "record", record)
+        if self.classes is None:
             object.__setattr__(self, "classes", tuple(record["fitted"]["classes"]))
-        if record is not None and self.output == "auto":
+        if self.output == "auto":
             object.__setattr__(self, "output", "probabilities")
+
+    @property
+    def range(self) -> tuple[float, float] | None:
+        """The range of the data that a saved ensemble was fitted on, where its members needed to know."""
+        span = None if self.record is None else self.record["fitted"]["alignment"]["inputs"]["range"]
+        return None if span is None else (span[0], span[1])
 
     @property
     def layers(self) -> tuple[Layer, ...]:

@@ -10,7 +10,7 @@ from kerasemble.core.alignment import InputSpec, Output
 from kerasemble.core.arrays import FloatArray, Tensor, Vocabulary, first
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.outputs import decide, standardise
-from kerasemble.members.backend import import_keras
+from kerasemble.members.backend import import_keras, reason
 from kerasemble.members.member import Member, Model, name_of
 from kerasemble.members.preprocessing import Options, free_name, prepare
 
@@ -70,9 +70,8 @@ def open_member(member: Member, model: Model, inputs: InputSpec) -> Opened:
     try:
         answer = model(tensor, training=False)
     except Exception as error:  # a subclassed model's own code may raise anything
-        reason = str(error).strip().split("\n")[0][:300]
         shape = "x".join(map(str, inputs.shape))
-        msg = f"Member '{name}' does not take data of shape {shape} as {inputs.dtype}: {reason}"
+        msg = f"Member '{name}' does not take data of shape {shape} as {inputs.dtype}: {reason(error)}"
         raise KerasembleError(msg) from error
     answer = _one_output(answer, model, member)
     if len(answer.shape) != 2:
@@ -133,7 +132,9 @@ def _one_output(answer: Any, model: Model, member: Member) -> Any:  # noqa: ANN4
     elif member.head is None:
         return answer
     else:
-        outputs = dict.fromkeys(getattr(model, "output_names", []), answer)
+        # A Sequential model does not say, but its last layer gives the name when it is saved.
+        names = getattr(model, "output_names", None) or [layer.name for layer in model.layers[-1:]]
+        outputs = dict.fromkeys(names, answer)
     if member.head in outputs:
         return outputs[member.head]
     if member.head is None and len(outputs) == 1:

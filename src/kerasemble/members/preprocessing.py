@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.core.errors import KerasembleError
+from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.members.backend import import_keras
 from kerasemble.members.copying import copy_of
 
@@ -38,6 +38,15 @@ def detect_range(x: npt.NDArray[Any]) -> Range | None:
     low, high = float(x.min()), float(x.max())
     candidates = ((0.0, 255.0),) if x.dtype == np.uint8 else ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
     return next((span for span in candidates if span[0] <= low and span[1] / 2 < high <= span[1]), None)
+
+
+def warn_of_other_range(x: npt.NDArray[Any], expected: Range | None, who: str) -> None:
+    """Warn where data (samples, ...) clearly lies in another range than the one that an ensemble was fitted on."""
+    found = detect_range(x)
+    if expected is None or found is None or found == expected:
+        return
+    then, now = (f"{span[0]:g}..{span[1]:g}" for span in (expected, found))
+    warn(f"The data lies in {now}, but {who} was fitted on data in {then}: is it scaled as it was then?")
 
 
 def prepare(tensor: Symbol, expected: tuple[int | None, ...] | None, options: Options) -> Prepared:

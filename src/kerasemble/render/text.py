@@ -11,7 +11,10 @@ from kerasemble.evaluation.report import Report
 
 
 def render_report(report: Report) -> RenderableType:
-    """Return the scores as a table, the best in green; how each member was read; warnings and the verdict."""
+    """Return the scores as a table, the best in green; how each member was read; and the verdict.
+
+    Warnings are not in it: whoever shows it has had them as warnings.
+    """
     heading, *rows = report.rows()
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for index, title in enumerate(heading):
@@ -20,9 +23,8 @@ def render_report(report: Report) -> RenderableType:
     for index, (score, row) in enumerate(zip(report.scores, rows, strict=True)):
         style = "bold green" if score == report.chosen else None
         table.add_row(*row, style=style, end_section=kinds[index : index + 2] == ["member", "combiner"])
-    warnings = [Text(f"Warning: {warning}", style="yellow") for warning in report.warnings]
     caption = Text(report.caption(), style="dim")
-    return Group(table, caption, *_readings(report), *warnings, Text(), Text(_sentence(report.verdict), style="bold"))
+    return Group(table, caption, *_readings(report), Text(), Text(report.verdict, style="bold"))
 
 
 def _readings(report: Report) -> list[Text]:
@@ -34,7 +36,3 @@ def _readings(report: Report) -> list[Text]:
         return []
     groups = [f"{', '.join(names)}: {how}" for how, names in alike.items()]
     return [Text(f"How members are read: {'; '.join(groups)}.", style="dim")]
-
-
-def _sentence(verdict: str) -> str:
-    return verdict[:1].upper() + verdict[1:]

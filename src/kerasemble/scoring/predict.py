@@ -9,15 +9,17 @@ from typing import Any, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.core.alignment import Alignment, InputSpec, Output, Reading
+from kerasemble.core.alignment import Alignment, InputSpec, Reading
 from kerasemble.core.arrays import FloatArray
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.tasks import parse_task
+from kerasemble.members.backend import reason
 from kerasemble.members.classes import align_classes
+from kerasemble.members.files import sha256
 from kerasemble.members.member import Member, Model, as_members, name_of
 from kerasemble.members.opening import decide_output, input_of, open_member, to_probabilities
-from kerasemble.members.preprocessing import detect_range
+from kerasemble.members.preprocessing import detect_range, warn_of_other_range
 from kerasemble.scoring.sources import check_data, check_whole
 from kerasemble.scoring.store import Store, data_fingerprint, member_key
 
@@ -63,6 +65,8 @@ def predict(
         msg = f"batch_size must be at least 1. Received: batch_size={batch_size}."
         raise KerasembleError(msg)
     named = as_members(members)
+    for member in named:
+        warn_of_other_range(array, member.range, f"'{member.name}'")
     models = [member.load() for member in named]
     inputs = describe_input(named, models, array, data_range)
     opened = [open_member(member, model, inputs) for member, model in zip(named, models, strict=True)]
@@ -83,8 +87,8 @@ def predict(
             progress(name_of(member), len(array), len(array))
         output = decide_output(answers, each, member)
         values[index] = to_probabilities(answers, each, output, order.orders[index])
-        said = _steps(output, widths[index], order.orders[index])
-        readings.append(Reading(output, widths[index], order.orders[index], (*each.steps, *said)))
+        file = None if member.path is None else sha256(member.path)
+        readings.append(Reading(output, widths[index], order.orders[index], each.steps, file))
     names = tuple(name_of(member) for member in named)
     task = parse_task(None, len(order.classes))
     return Predictions(values, names, order.classes, task, Alignment(inputs, tuple(readings)), order.ordered)
@@ -124,25 +128,14 @@ def _run(raw: Model, x: npt.NDArray[Any], batch_size: int, name: str, progress: 
     """
     rows = batch_size * _BATCHES_PER_CALL
     parts = []
+    if progress is not None:
+        progress(name, 0, len(x))  # compiling comes first and takes a while
     for start in range(0, len(x), rows):
         try:
             parts.append(np.asarray(raw.predict(x[start : start + rows], batch_size=batch_size, verbose=0)))
         except Exception as error:  # whatever the backend or a custom class raises
-            reason = next((line for line in str(error).splitlines()[1:] if line.strip()), str(error))
-            msg = f"Member '{name}' failed when it was run on rows {start} and after: {reason.strip()[:300]}"
+            msg = f"Member '{name}' failed when it was run on rows {start} and after: {reason(error)}"
             raise KerasembleError(msg) from error
         if progress is not None:
             progress(name, min(start + rows, len(x)), len(x))
     return np.concatenate(parts)
-
-
-def _steps(output: Output, width: int, order: tuple[int, ...]) -> list[str]:
-    """Return in words what is done to a member's output."""
-    steps = []
-    if output == "logits":
-        steps.append("sigmoid" if width == 1 else "softmax")
-    if width == 1:
-        steps.append("one column to two")
-    if order != tuple(range(len(order))):
-        steps.append("classes reordered")
-    return steps

@@ -13,12 +13,21 @@ import numpy.typing as npt
 
 from kerasemble.core.arrays import first
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.labels import encode_labels
 
 _IMAGE_SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
 
 
+# What Pillow calls pixels of 8 bits or fewer, and what they are read as; transparency is left out.
+_MODES = {"1": "L", "L": "L", "LA": "L", "P": "RGB", "PA": "RGB", "RGB": "RGB", "RGBA": "RGB", "CMYK": "RGB"}
+_MODES |= {"YCbCr": "RGB", "LAB": "RGB", "HSV": "RGB", "RGBX": "RGB", "La": "L", "RGBa": "RGB"}
+
+
 class Data(NamedTuple):
-    """Samples (samples, ...), their labels (samples, ...) and the class names; None where there are none."""
+    """Samples (samples, ...), their labels (samples, ...) and the class names; None where there are none.
+
+    Where classes are named, labels are their names.
+    """
 
     x: npt.NDArray[Any]
     y: npt.NDArray[Any] | None
@@ -58,6 +67,9 @@ def load_data(path: str | os.PathLike[str], image_size: tuple[int, int] | None =
         KerasembleError: there is nothing there, it cannot be read, or images differ in size.
     """
     target = Path(path)
+    if image_size is not None and min(image_size) < 1:
+        msg = f"image_size must be (height, width) of at least one pixel. Received: {image_size}."
+        raise KerasembleError(msg)
     if target.is_dir():
         return _load_images(target, image_size)
     if not target.exists():
@@ -69,14 +81,23 @@ def load_data(path: str | os.PathLike[str], image_size: tuple[int, int] | None =
             found = list(getattr(file, "files", ()))
             arrays = {key: file[key] for key in ("x", "y", "classes") if key in found}
     except Exception as error:  # NumPy raises ValueError, BadZipFile, EOFError, OSError, ... for a bad file
-        hint = " Save numbers, not objects." if "allow_pickle" in str(error) else ""
-        msg = f"{target} cannot be read as an .npz: {str(error).splitlines()[0]}.{hint}"
+        reason = str(error).splitlines()[0]
+        if "pickle" in reason:
+            reason = "it holds objects or is something else. Save numbers with np.savez('data.npz', x=x, y=y)"
+        msg = f"{target} cannot be read as an .npz: {reason}."
         raise KerasembleError(msg) from error
     if "x" not in arrays:
         msg = f"{target} has no 'x'. It has: {first(found) or 'nothing'}. Save it with np.savez('data.npz', x=x, y=y)."
         raise KerasembleError(msg)
-    classes = tuple(str(name) for name in arrays["classes"].tolist()) if "classes" in arrays else None
-    return Data(check_data(arrays["x"]), arrays.get("y"), classes)
+    x, y = check_data(arrays["x"]), arrays.get("y")
+    if "classes" not in arrays:
+        return Data(x, y, None)
+    if arrays["classes"].ndim != 1:
+        msg = f"{target}: classes must be a list of names. Received: an array of shape {arrays['classes'].shape}."
+        raise KerasembleError(msg)
+    classes = tuple(arrays["classes"].astype(str).tolist())
+    # By name, a label means the same in whichever order members have the classes.
+    return Data(x, None if y is None else np.array(classes)[encode_labels(y, classes, len(x))], classes)
 
 
 def _open(handle: IO[bytes]) -> Any:  # noqa: ANN401 - NumPy's archive
@@ -135,25 +156,36 @@ def check_whole(x: npt.NDArray[Any], dtype: str, who: str) -> None:
 
 
 def _load_images(folder: Path, size: tuple[int, int] | None) -> Data:
-    classes = tuple(sorted(entry.name for entry in folder.iterdir() if entry.is_dir()))
-    groups = [(folder / name, index) for index, name in enumerate(classes)] or [(folder, -1)]
-    files = [(path, index) for group, index in groups for path in _images_in(group)]
+    groups = _folders_in(folder)
+    stray = [*(_images_in(folder) if groups else []), *(inner for group in groups for inner in _folders_in(group))]
+    if stray:
+        msg = f"{stray[0]} is not where it belongs: images lie in a subfolder of {folder} for each class, none deeper."
+        raise KerasembleError(msg)
+    files = [path for group in groups or [folder] for path in _images_in(group)]
     if not files:
         msg = f"{folder} has no images ({', '.join(_IMAGE_SUFFIXES)}), neither in it nor in its subfolders."
         raise KerasembleError(msg)
-    x = _read_images([path for path, _ in files], size)
-    if not classes:
+    x = _read_images(files, size)
+    if not groups:
         return Data(x, None, None)
-    return Data(x, np.array([classes[index] for _, index in files]), classes)
+    return Data(x, np.array([path.parent.name for path in files]), tuple(group.name for group in groups))
+
+
+def _folders_in(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.iterdir() if path.is_dir() and not path.name.startswith("."))
 
 
 def _images_in(folder: Path) -> list[Path]:
-    return sorted(path for path in folder.iterdir() if path.suffix.lower() in _IMAGE_SUFFIXES and path.is_file())
+    return sorted(
+        path
+        for path in folder.iterdir()
+        if path.suffix.lower() in _IMAGE_SUFFIXES and path.is_file() and not path.name.startswith(".")
+    )
 
 
 def _read_images(paths: Sequence[Path], size: tuple[int, int] | None) -> npt.NDArray[np.uint8]:
     try:
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image
     except ImportError as error:
         msg = "Reading images needs Pillow. Run: pip install 'kerasemble[images]'"
         raise KerasembleError(msg) from error
@@ -161,19 +193,24 @@ def _read_images(paths: Sequence[Path], size: tuple[int, int] | None) -> npt.NDA
     for path in paths:
         try:
             with Image.open(path) as image:
-                plain = image if image.mode in ("L", "RGB") else image.convert("RGB")
-                fitted = plain if size is None else plain.resize((size[1], size[0]), Image.Resampling.BILINEAR)
-                arrays.append(np.asarray(fitted, dtype=np.uint8))
-        except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+                mode = image.mode
+                plain = image.convert(_MODES[mode]) if mode in _MODES else None
+        except Exception as error:  # a damaged image raises OSError, TypeError, SyntaxError, ...
             msg = f"{path} cannot be read as an image: {error}. Mend it or take it out of the folder."
             raise KerasembleError(msg) from error
+        if plain is None:
+            # Pillow would cut each value at 255.
+            msg = f"{path} has pixels beyond 8 bits (mode {mode}). Give an .npz, or convert it to 8 bits."
+            raise KerasembleError(msg)
+        fitted = plain if size is None else plain.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+        arrays.append(np.asarray(fitted, dtype=np.uint8))
     if any(array.ndim == 3 for array in arrays):
         arrays = [array if array.ndim == 3 else np.repeat(array[..., None], 3, axis=-1) for array in arrays]
     else:
         arrays = [array[..., None] for array in arrays]
     odd = next((index for index, array in enumerate(arrays) if array.shape != arrays[0].shape), None)
     if odd is not None:
-        one, other = (f"{paths[index].name} is {arrays[index].shape[0]}x{arrays[index].shape[1]}" for index in (0, odd))
+        one, other = (f"{paths[index]} is {arrays[index].shape[0]}x{arrays[index].shape[1]}" for index in (0, odd))
         msg = f"Images differ in size: {one}, {other}. Give image_size=(height, width) (--image-size HEIGHTxWIDTH)."
         raise KerasembleError(msg)
     return np.stack(arrays)

@@ -96,7 +96,7 @@ def member_key(member: Member, model: Model, inputs: InputSpec, steps: Sequence[
 def _content(layer: Any, owner: str) -> str:  # noqa: ANN401 - a Keras layer or model
     """Return the SHA-256 of a layer's configuration and weights."""
     try:
-        config = json.dumps(layer.get_config(), sort_keys=True, default=str)
+        config = json.dumps(layer.get_config(), sort_keys=True, default=_plain)
     except NotImplementedError as error:
         msg = (
             f"Member '{owner}' has no get_config(), so nobody can tell whether it has changed since its answers were "
@@ -107,3 +107,8 @@ def _content(layer: Any, owner: str) -> str:  # noqa: ANN401 - a Keras layer or 
     for weights in layer.get_weights():
         digest.update(np.ascontiguousarray(weights).data)
     return digest.hexdigest()
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a configuration holds
+    """Return an array whole, as a list, and anything else as text: the text of a long array leaves numbers out."""
+    return value.tolist() if hasattr(value, "tolist") else str(value)
