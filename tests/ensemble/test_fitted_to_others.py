@@ -36,15 +36,15 @@ def test_the_members_that_it_was_fitted_to_are_accepted_in_any_order(members, fi
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda one, _: {"preprocess": None}, "not read as it was.*0..255 to 0..1, now through nothing"),
-        (lambda one, _: {"preprocess": "-1..1"}, "now through 0..255 to -1..1"),
-        (lambda _, other: {"source": other.source}, "The file of member 'net-0' has changed"),
+        (lambda _: {"preprocess": None}, "not read as it was.*0..255 to 0..1, now through nothing"),
+        (lambda _: {"preprocess": "-1..1"}, "now through 0..255 to -1..1"),
+        (lambda other: {"source": other.source}, "The file of member 'net-0' has changed"),
     ],
     ids=["without-preprocessing", "other-preprocessing", "19-other-file"],
 )
 def test_a_member_that_changed_is_refused_by_name(members, fitted, change, said):
     one, other = members
-    changed = dataclasses.replace(one, **change(one, other))
+    changed = dataclasses.replace(one, **change(other))
     for use in (lambda ensemble: ensemble.predict(X), lambda ensemble: ensemble.to_keras()):
         with pytest.raises(ke.KerasembleError, match=said):
             use(ke.Ensemble([changed, other], fitted))
