@@ -247,3 +247,13 @@ def test_what_cannot_be_given_fails_before_a_member_runs(models):
         ke.combine(models, X, Y, ke.WeightedAverage([1, 1]), progress=never)
     with pytest.raises(ke.KerasembleError, match="Did you mean 'average'"):
         ke.combine(models, X, Y, "avrage", progress=never)
+
+
+def test_44_evaluate_warns_where_the_data_is_scaled_otherwise_than_the_ensembles_was(tmp_path):
+    x = RNG.integers(0, 256, (60, *BYTES.shape[1:])).astype(np.uint8)
+    labels = np.arange(60) % 3
+    members = [ke.Member(images(name="a"), preprocess="0..1"), ke.Member(images(name="b"), preprocess="0..1")]
+    path = ke.Ensemble(members).fit(x, labels).save(tmp_path / "ensemble.keras")
+    ke.evaluate([path], x, labels)
+    with pytest.warns(ke.KerasembleWarning, match=r"lies in 0..1, but 'ensemble' was fitted on data in 0..255"):
+        ke.evaluate([path], x / 255, labels)

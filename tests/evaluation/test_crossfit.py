@@ -67,3 +67,12 @@ def test_what_learns_nothing_is_fitted_once(seen, labels):
     combiner = MajorityVote(weights=[1, 2, 3])
     answer = cross_fit(combiner, seen, labels, stratified_folds(labels, 5, 0))
     np.testing.assert_array_equal(answer, combiner.fit(seen)(seen))
+
+
+def test_folds_are_fitted_by_the_recipe_that_all_rows_will_be(make_members):
+    # Of 220 rows each fit sees 176, for which this combiner would by itself shrink ten times as hard.
+    seen, labels = make_members(220, skills=(0.8, 2.2, 1.0))
+    folds = stratified_folds(labels, 5, 0)
+    settled = cross_fit(WeightedGeometricAverage(), seen, labels, folds)
+    np.testing.assert_array_equal(settled, cross_fit(WeightedGeometricAverage(strength=10.0), seen, labels, folds))
+    assert np.abs(settled - cross_fit(WeightedGeometricAverage(strength=100.0), seen, labels, folds)).max() > 1e-3
