@@ -58,6 +58,11 @@ def combine(kerasemble, files, tmp_path):
         pytest.param(["--image-size", "64"], "HEIGHTxWIDTH", id="124-image-size"),
         pytest.param(["--batch-size", "0"], "--batch-size", id="132-batch-size"),
         pytest.param(["--cv", "1"], "--cv", id="132-one-fold"),
+        pytest.param(
+            ["--weights", "scores", "--combiner", "majority-vote"],
+            "goes with weighted-average",
+            id="127-vote-by-scores",
+        ),
     ],
 )
 def test_bad_options_are_refused_with_the_cure_before_anything_is_written(combine, tmp_path, options, said):
@@ -229,3 +234,44 @@ def test_a_name_that_the_system_refuses_is_no_traceback(combine, tmp_path):
     assert result.code == 2
     assert "File name too long" in result.err
     assert "Traceback" not in result.err
+
+
+def test_127_outputs_are_neither_one_another_nor_an_input_even_with_overwrite(combine, kerasemble, files, tmp_path):
+    out = tmp_path / "ensemble.keras"
+    same = combine("--report", out)
+    assert same.code == 2
+    assert "would be written twice" in same.err
+    before = (files / "a.keras").read_bytes()
+    over = combine("--overwrite", out=files / "a.keras")
+    assert over.code == 2
+    assert "a.keras is read here" in over.err
+    assert (files / "a.keras").read_bytes() == before
+    data = (files / "test.npz").read_bytes()
+    path = files / "test.npz"
+    assert kerasemble("predict", files / "a.keras", "--data", path, "--out", path, "--overwrite").code == 2
+    assert path.read_bytes() == data
+
+
+@pytest.mark.parametrize(("command", "name"), [("combine", "ensemble.h5"), ("predict", "predictions.csv")])
+def test_a_wrong_suffix_is_refused_before_a_model_is_run(kerasemble, files, tmp_path, command, name):
+    store = tmp_path / "run"
+    common = (files / "a.keras", "--data", files / "valid.npz", "--store", store)
+    result = kerasemble(command, *common, "--out", tmp_path / name)
+    assert result.code == 2
+    assert "saved as" in result.err
+    assert not store.exists()
+
+
+def test_101_the_demo_replaces_nothing_but_its_own(kerasemble, tmp_path):
+    (tmp_path / "ensemble.keras").write_bytes(b"precious")
+    result = kerasemble("demo", "--out", tmp_path)
+    assert result.code == 2
+    assert "exists" in result.err
+    assert (tmp_path / "ensemble.keras").read_bytes() == b"precious"
+
+
+def test_one_sample_is_not_taken_for_many(kerasemble, files, tmp_path):
+    np.savez(files / "one.npz", x=np.zeros((6, 6, 1), np.uint8))
+    result = kerasemble("predict", files / "a.keras", "--data", files / "one.npz", "--out", tmp_path / "p.npz")
+    assert result.code == 2
+    assert "x[None]" in result.err

@@ -255,5 +255,17 @@ def test_44_evaluate_warns_where_the_data_is_scaled_otherwise_than_the_ensembles
     members = [ke.Member(images(name="a"), preprocess="0..1"), ke.Member(images(name="b"), preprocess="0..1")]
     path = ke.Ensemble(members).fit(x, labels).save(tmp_path / "ensemble.keras")
     ke.evaluate([path], x, labels)
-    with pytest.warns(ke.KerasembleWarning, match=r"lies in 0..1, but 'ensemble' was fitted on data in 0..255"):
+    with pytest.warns(ke.KerasembleWarning, match=r"lies in 0..1, but 'ensemble' takes data in 0..255"):
         ke.evaluate([path], x / 255, labels)
+
+
+def test_a_model_made_without_data_does_not_decide_what_data_may_be():
+    small, large = images(shape=(4, 4, 1), seed=1), images(shape=(8, 8, 1), seed=2)
+    ensemble = ke.Ensemble([small, large])
+    assert ensemble.to_keras().input_shape == (None, 8, 8, 1)
+    assert ensemble.predict(RNG.uniform(size=(3, 4, 4, 1))).shape == (3, 3)
+
+
+def test_images_are_not_distorted_unasked():
+    with pytest.raises(ke.KerasembleError, match="the data has 3x32, so resizing would distort it"):
+        ke.Ensemble([images(shape=(32, 32, 1)), images(shape=(32, 32, 1), seed=2)]).predict(np.zeros((5, 3, 32, 1)))

@@ -240,3 +240,31 @@ def test_scoring_refuses_one_row_and_an_ensemble_that_is_not_there(seen, labels)
         score(seen.rows(slice(1)), labels[:1])
     with pytest.raises(KerasembleError, match="No such members: z"):
         score(seen, labels, ["z"])
+
+
+def test_a_gain_that_is_in_confidence_alone_is_called_so():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 900)
+    logits = 2.0 * np.eye(3)[labels] + rng.normal(size=(900, 3))
+
+    def softmax(values):
+        exponentials = np.exp(values)
+        return exponentials / exponentials.sum(axis=1, keepdims=True)
+
+    # Three times too sure; the other member knows nothing.
+    sure, dead = softmax(6 * logits), softmax(0.1 * rng.normal(size=(900, 3)))
+    found = compare(Predictions.from_arrays({"sure": sure, "dead": dead}), labels, [WeightedGeometricAverage()])
+    assert "the gain is real" in found.verdict
+    assert "But sure alone" in found.verdict
+    assert "combining adds nothing that is sure" in found.verdict
+    other = softmax(2 * (2.0 * np.eye(3)[labels] + rng.normal(size=(900, 3))))
+    two = compare(Predictions.from_arrays({"sure": sure, "other": other}), labels, [WeightedGeometricAverage()])
+    assert "But" not in two.verdict
+
+
+@pytest.mark.filterwarnings("ignore:There is one member")  # which is what this is about
+def test_one_member_is_not_said_to_gain_by_combining():
+    seen = Predictions.from_arrays({"a": [[0.6, 0.4], [0.3, 0.7], [0.6, 0.4], [0.2, 0.8]]})
+    found = compare(seen, [0, 1, 0, 1])
+    assert found.chosen.name == "a"
+    assert found.verdict.startswith("a is the only member")

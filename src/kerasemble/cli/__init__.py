@@ -72,4 +72,7 @@ def main() -> None:
         sys.exit(_BAD_INPUT)
     except (click.Abort, KeyboardInterrupt):
         click.echo("Interrupted.", err=True)
-        sys.exit(_INTERRUPTED)
+        sys.stdout.flush()
+        sys.stderr.flush()
+        # At once: a backend whose threads are at work can crash while the interpreter winds down.
+        os._exit(_INTERRUPTED)

@@ -13,7 +13,7 @@ from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.majority_vote import MajorityVote
 from kerasemble.combiners.weighted_average import WeightedAverage
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.files import atomic_target, check_target
+from kerasemble.core.files import atomic_target, check_suffix
 
 # Weights typed as 0.33,0.33,0.33 or 0.333,0.333,0.333 are meant to sum to one; 0.5,0.5,0.5 is a slip.
 _ROUNDING = 0.02
@@ -33,8 +33,8 @@ _ROUNDING = 0.02
 @click.option(
     "--weights",
     metavar="W1,W2,...",
-    help="Given weights, one for each member in order, that sum to one; or 'scores'. For weighted-average (taken "
-    "where no combiner is named) and majority-vote.",
+    help="One for each member in order, summing to one, for weighted-average (taken where no combiner is named) or "
+    "majority-vote; or 'scores', for weighted-average.",
 )
 @options.shared(options.classes, options.data_range, options.image_size)
 @click.option("--cv", type=click.IntRange(2, 100), default=5, show_default=True, help="Folds of the comparison.")
@@ -69,11 +69,10 @@ def combine(
     from kerasemble.ensemble.combine import combine as run
     from kerasemble.scoring.sources import load_labelled
 
-    check_target(out, overwrite=overwrite)
-    if report is not None:
-        check_target(report, overwrite=overwrite)
+    check_suffix(out, ".keras", "An ensemble is")
     chosen = choose_combiner(combiner, weights)
     members = options.collect_members(models, members_file)
+    options.check_outputs([out, report], [*(each.path for each in members), members_file, data], overwrite=overwrite)
     loaded = load_labelled(data, image_size)
     with progress_bars(hidden=as_json, quiet=quiet) as progress:
         ensemble = run(
@@ -109,7 +108,10 @@ def choose_combiner(name: str, weights: str | None) -> Combiner | str:
     if name not in ("auto", "weighted-average", "majority-vote"):
         msg = f"--weights goes with weighted-average and majority-vote, not with --combiner {name}. Leave one out."
         raise KerasembleError(msg)
-    if weights == "scores" and name != "majority-vote":
+    if weights == "scores":
+        if name == "majority-vote":
+            msg = "--weights scores goes with weighted-average. Give majority-vote numbers, or leave --weights out."
+            raise KerasembleError(msg)
         return WeightedAverage(weights="scores")
     try:
         numbers = [float(part) for part in options.split(weights)]

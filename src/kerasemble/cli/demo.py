@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.resources import as_file, files
 from pathlib import Path
 
@@ -9,6 +10,10 @@ import click
 
 from kerasemble.cli import options
 from kerasemble.cli.output import print_ensemble, print_report, progress_bars
+from kerasemble.core.errors import KerasembleError
+from kerasemble.core.files import check_target
+from kerasemble.members.member import Member
+from kerasemble.members.record import read_record
 
 
 @click.command()
@@ -35,6 +40,7 @@ def demo(*, out: Path, as_json: bool, quiet: bool) -> None:
     path = out / "ensemble.keras"
     with as_file(files("kerasemble") / "demo") as folder:
         members = load_members(folder / "members.toml")
+        check_target(path, overwrite=path.exists() and _is_of_demo(path, members))
         valid, test = load_labelled(folder / "valid.npz"), load_labelled(folder / "test.npz")
         say(
             f"Eight models were trained on {click.style('900 other', bold=True)} images of digits; one takes 16x16 "
@@ -58,3 +64,12 @@ def demo(*, out: Path, as_json: bool, quiet: bool) -> None:
             report = evaluate([path, *members], test.x, test.y, classes=test.classes, progress=progress)
     print_report(report, as_json=as_json, quiet=quiet)
     say(f'\nIt is plain Keras, and opens without Kerasemble:\n  keras.saving.load_model("{path}")')
+
+
+def _is_of_demo(path: Path, members: Sequence[Member]) -> bool:
+    """Say whether a file is an ensemble of the demo's members: made by the demo, and so its own to replace."""
+    try:
+        record = read_record(path)
+    except KerasembleError:
+        return False
+    return record is not None and {item["name"] for item in record["members"]} == {each.name for each in members}

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.files import check_target
 from kerasemble.members.listing import load_members
 from kerasemble.members.member import Member
 
@@ -59,7 +60,7 @@ store = click.option(
 )
 overwrite = click.option("--overwrite", is_flag=True, help="Replace the output file if it exists.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines in place of the table.")
-quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors.")
+quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors, and JSON where it is asked for.")
 
 
 def shared(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -103,6 +104,26 @@ def agree(asked: list[str] | None, recorded: Sequence[str] | None, data: Path) -
         msg = f"--classes says {', '.join(asked)}, but {data} has {', '.join(recorded)}. Leave --classes out."
         raise KerasembleError(msg)
     return asked or recorded
+
+
+def check_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path | None], *, overwrite: bool) -> None:
+    """Refuse files to write that exist, unless they may be replaced; that are one; or that are read, in any case.
+
+    Raises:
+        KerasembleError: the message names the file.
+    """
+    written = [path for path in outputs if path is not None]
+    for path in written:
+        check_target(path, overwrite=overwrite)
+    places = [path.resolve() for path in written]
+    read = {path.resolve() for path in inputs if path is not None}
+    for path, place in zip(written, places, strict=True):
+        if places.count(place) > 1:
+            msg = f"{path} would be written twice. Give each output a name of its own."
+            raise KerasembleError(msg)
+        if place in read:
+            msg = f"{path} is read here, so it is not written to. Give another name."
+            raise KerasembleError(msg)
 
 
 def collect_members(models: Sequence[Path], members_file: Path | None) -> list[Member]:

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
+import importlib.util
 import json
+import os
+import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,7 +19,9 @@ from kerasemble.combiners.base import FittedCombiner, recipe_to_json
 from kerasemble.core.errors import KerasembleWarning
 from kerasemble.ensemble.ensemble import Ensemble
 from kerasemble.evaluation.report import Report
+from kerasemble.members.backend import import_keras
 
+_STDERR = 2
 Progress = Callable[[str, int, int], None]
 
 
@@ -25,6 +31,10 @@ def progress_bars(*, hidden: bool, quiet: bool) -> Iterator[Progress]:
 
     Our own warnings wait until then and are shown as a line each, unless all is to be `quiet`.
     """
+    with _held_back_stderr():
+        import_keras()
+        if importlib.util.find_spec("tensorflow"):
+            importlib.import_module("tensorflow")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", KerasembleWarning)
         if hidden or quiet:
@@ -36,6 +46,27 @@ def progress_bars(*, hidden: bool, quiet: bool) -> Iterator[Progress]:
             warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
         elif not quiet:
             click.echo(f"Warning: {warning.message}", err=True)
+
+
+@contextmanager
+def _held_back_stderr() -> Iterator[None]:
+    """Hold back what native code writes to stderr, and let it through only if this fails.
+
+    Wherever TensorFlow is installed Keras imports it at its first `predict`, and it greets in lines that no setting
+    stops; so it is imported here, before that.
+    """
+    shown = os.dup(_STDERR)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), _STDERR)
+        try:
+            yield
+        except BaseException:
+            held.seek(0)
+            os.write(shown, held.read())
+            raise
+        finally:
+            os.dup2(shown, _STDERR)
+            os.close(shown)
 
 
 def _bars() -> Iterator[Progress]:

@@ -9,7 +9,7 @@ import click
 
 from kerasemble.cli import options
 from kerasemble.cli.output import progress_bars
-from kerasemble.core.files import check_target
+from kerasemble.core.files import check_suffix
 
 
 @click.command()
@@ -39,18 +39,21 @@ def predict(
     \b
     kerasemble predict ensemble.keras --data test.npz --out predictions.npz
     """
+    from kerasemble.ensemble.evaluate import read_by_records
     from kerasemble.scoring.predict import predict as run
     from kerasemble.scoring.sources import load_data
 
-    check_target(out, overwrite=overwrite)
+    check_suffix(out, ".npz", "Predictions are")
     members = options.collect_members(models, members_file)
+    options.check_outputs([out], [*(member.path for member in members), members_file, data], overwrite=overwrite)
     loaded = load_data(data, image_size)
+    read = read_by_records(members, options.agree(classes, loaded.classes, data), data_range)
     with progress_bars(hidden=as_json, quiet=quiet) as progress:
         seen = run(
-            members,
+            read.members,
             loaded.x,
-            classes=options.agree(classes, loaded.classes, data),
-            data_range=data_range,
+            classes=read.classes,
+            data_range=read.data_range,
             store=store,
             batch_size=batch_size,
             progress=progress,
@@ -60,4 +63,8 @@ def predict(
         shape = {"members": seen.members, "samples": seen.samples, "classes": seen.classes}
         click.echo(json.dumps({**shape, "out": str(out)}))
     elif not quiet:
-        click.echo(f"{seen!r}\nWritten: {out}")
+        click.echo(f"{seen!r}")
+        if seen.alignment is not None:
+            for name, reading in zip(seen.members, seen.alignment.readings, strict=True):
+                click.echo(f"  {name}: {reading.describe()}")
+        click.echo(f"Written: {out}")

@@ -30,6 +30,13 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     return target
 
 
+def check_suffix(path: str | os.PathLike[str], suffix: str, what: str) -> None:
+    """Raise a `KerasembleError` where `path` does not end in `suffix`; `what` begins the sentence."""
+    if Path(path).suffix != suffix:
+        msg = f"{what} saved as {suffix}. Received: {path}."
+        raise KerasembleError(msg)
+
+
 @contextlib.contextmanager
 def atomic_target(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[Path]:
     """Yield a temporary file beside `path` that becomes `path` when the block ends without an exception.

@@ -75,9 +75,8 @@ def _as_array(y: npt.ArrayLike) -> npt.NDArray[np.generic]:
     except ValueError as error:
         msg = f"Labels are ragged: give one label for each row. ({error})"
         raise KerasembleError(msg) from error
-    if labels.dtype == object and labels.size and all(isinstance(label, str) for label in labels.ravel()):
-        return labels.astype(str)
-    return labels
+    # Tables often hold numbers and text as objects; what they are shows once they are a list.
+    return np.asarray(labels.tolist()) if labels.dtype == object else labels
 
 
 def _from_names(labels: npt.NDArray[np.str_], classes: Sequence[str]) -> IntArray:

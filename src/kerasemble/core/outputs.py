@@ -10,6 +10,8 @@ from kerasemble.core.alignment import Output
 from kerasemble.core.arrays import FloatArray, Tensor, Vocabulary, first, softmax
 from kerasemble.core.errors import KerasembleError
 
+# Rows of probabilities that were saved with two or three decimals miss one by no more.
+_ROUNDED = 0.01
 # How far rounding takes a probability below zero.
 _NEGATIVE = 1e-6
 # The largest deviation of a true softmax row's sum from one was 3.8e-7 in float32, 3.7e-4 in float16 and
@@ -74,6 +76,8 @@ def _within_unit_interval(values: FloatArray, sums: FloatArray, tolerance: float
         return Diagnosis("probabilities", figures, "")
     if values.shape[0] != values.shape[1] and np.abs(values.sum(axis=0) - 1).max() <= tolerance * len(values):
         return Diagnosis("transposed", f"{figures}, columns sum to one", "Transpose it: rows are samples.")
+    if np.abs(sums - 1).max() <= _ROUNDED:
+        return Diagnosis("rounded probabilities", figures, "Divide each row by its sum, p / p.sum(-1, keepdims=True).")
     if off.mean() < 0.01:
         rows = np.flatnonzero(off)
         return Diagnosis("unnormalised", f"{figures}, off in rows {first(rows)}", "Mend or leave out those rows.")

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from kerasemble.core.alignment import Alignment
 from kerasemble.core.arrays import FloatArray, first
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.files import atomic_target
+from kerasemble.core.files import atomic_target, check_suffix
 from kerasemble.core.outputs import Diagnosis, check_finite, decide, diagnose_column, refuse, standardise
 from kerasemble.core.tasks import Task, parse_task
 
@@ -89,7 +89,10 @@ class Predictions:
         tables = []
         for name, table in columns.items():
             kind = decide(table, output, name)
-            precise = table.astype(np.float64) if kind == "logits" else table
+            # Half precision misses a sum of one by up to 3e-3.
+            precise = table.astype(np.float64) if kind == "logits" or table.dtype.itemsize == 2 else table
+            if kind == "probabilities" and table.dtype.itemsize == 2 and table.shape[1] > 1:
+                precise = precise / precise.sum(axis=-1, keepdims=True)
             tables.append(standardise(precise, kind, tuple(range(max(2, table.shape[1]))), np))
         width = tables[0].shape[1]
         labels = check_classes(classes, width)
@@ -136,8 +139,9 @@ class Predictions:
         """Write an `.npz` with `values`, `members`, `classes` and how they were read; return its path.
 
         Raises:
-            KerasembleError: the file exists and `overwrite` is False.
+            KerasembleError: the path does not end in .npz, or exists and `overwrite` is False.
         """
+        check_suffix(path, ".npz", "Predictions are")
         record = {
             "task": self.task.value,
             "ordered": self.ordered,

@@ -12,7 +12,7 @@ import numpy as np
 
 from kerasemble.core.alignment import InputSpec
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.files import atomic_target
+from kerasemble.core.files import atomic_target, check_suffix
 from kerasemble.ensemble.probe import noise
 from kerasemble.members.backend import import_keras, reason
 from kerasemble.members.member import Model
@@ -30,9 +30,7 @@ def write_archive(model: Model, record: dict[str, Any], path: str | os.PathLike[
     Raises:
         KerasembleError: the path does not end in .keras, exists and `overwrite` is False, or cannot be written.
     """
-    if Path(path).suffix != ".keras":
-        msg = f"An ensemble is saved as .keras. Received: {path}."
-        raise KerasembleError(msg)
+    check_suffix(path, ".keras", "An ensemble is")
     content = json.dumps({"format": FORMAT, **record}, indent=1, allow_nan=False)
     with atomic_target(path, overwrite=overwrite) as temporary:
         try:

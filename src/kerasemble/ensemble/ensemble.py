@@ -185,8 +185,11 @@ class Ensemble:
         else:
             span = self._data_range or detect_range(x)
             seen = predict(self.members, x[:_ROWS_TO_ALIGN], classes=self.classes, data_range=span)
-        self.combiner = _fit_to(now, seen)
-        return self.combiner
+        fitted = _fit_to(now, seen)
+        if x is not None:
+            # What noise told is for one model only: data may have another shape.
+            self.combiner = fitted
+        return fitted
 
     def __repr__(self) -> str:
         """Say which members and which combiner."""

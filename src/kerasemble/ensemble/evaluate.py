@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
@@ -52,22 +52,45 @@ def evaluate(
     Example:
         >>> print(evaluate(["ensemble.keras", "a.keras", "b.h5"], x_test, y_test))  # doctest: +SKIP
     """
-    named = as_members(models)
-    made = {name_of(member): member.record for member in named if member.record is not None}
-    if made and classes is None:
-        classes = _common_classes({name: record["fitted"]["classes"] for name, record in made.items()})
-    stated = next((member.range for member in named if member.range is not None), None)
-    known = {item["sha256"]: item for record in made.values() for item in record["members"]}
+    read = read_by_records(models, classes, data_range)
     seen = predict(
-        [member if name_of(member) in made else _as_recorded(member, known) for member in named],
+        read.members,
         x,
-        classes=classes,
-        data_range=data_range or stated,
+        classes=read.classes,
+        data_range=read.data_range,
         store=store,
         batch_size=batch_size,
         progress=progress,
     )
-    return score(seen, y, list(made))
+    return score(seen, y, [name_of(member) for member in read.members if member.record is not None])
+
+
+class ReadByRecords(NamedTuple):
+    """Models, classes and data range, as far as the records of the ensembles among the models say."""
+
+    members: tuple[Member, ...]
+    classes: Sequence[object] | None
+    data_range: tuple[float, float] | None
+
+
+def read_by_records(
+    models: Sequence[Member | Model | str | os.PathLike[str]],
+    classes: Sequence[object] | None = None,
+    data_range: tuple[float, float] | None = None,
+) -> ReadByRecords:
+    """Return models with the options that the records of the ensembles among them say; what is given stays.
+
+    Raises:
+        KerasembleError: ensembles differ in their classes and none were given.
+    """
+    named = as_members(models)
+    made = {name_of(member): member.record for member in named if member.record is not None}
+    if made and classes is None:
+        classes = _common_classes({name: record["fitted"]["classes"] for name, record in made.items()})
+    known = {item["sha256"]: item for record in made.values() for item in record["members"]}
+    read = tuple(member if name_of(member) in made else _as_recorded(member, known) for member in named)
+    stated = next((member.range for member in named if member.range is not None), None)
+    return ReadByRecords(read, classes, data_range or stated)
 
 
 def _common_classes(classes: Mapping[str, Sequence[str]]) -> Sequence[str]:

@@ -25,6 +25,8 @@ from kerasemble.evaluation.suspicions import lone_member, suspicions
 # cross-fitted loss was worse than always taking the shrunk log-linear pool, which is what `auto` then takes.
 _ENOUGH_TO_CHOOSE = 200
 _WITHOUT_CHOICE = "weighted-geometric-average"
+# A gain in confidence below this, in nats, is not worth a sentence.
+_WORTH_SAYING = 0.001
 
 
 def compare(
@@ -78,10 +80,39 @@ def compare(
     fits = [cross_fit(combiner, predictions, labels, folds) for combiner in chosen_from]
     results = list(zip(names, fits, strict=True))
     report = _report(predictions, labels, results, int(folds.max()) + 1, preferred)
-    report = dataclasses.replace(report, warnings=(*lone_member(predictions), *report.warnings))
+    verdict = report.verdict
+    if report.chosen.kind == "combiner" and report.chosen.gain.low > 0:
+        index = names.index(report.chosen.name)
+        verdict += _by_confidence(chosen_from[index], fits[index], report.best_member.name, predictions, labels, folds)
+    report = dataclasses.replace(report, verdict=verdict, warnings=(*lone_member(predictions), *report.warnings))
     for warning in report.warnings:
         warn(warning)
     return report
+
+
+def _by_confidence(
+    combiner: Combiner,
+    combined: FloatArray,
+    best: str,
+    predictions: Predictions,
+    labels: IntArray,
+    folds: IntArray,
+) -> str:
+    """Return a sentence on what the best member gains alone by the same fit, where that is anything.
+
+    A combiner whose weights need not sum to one sharpens or softens as well. What that alone brings is no merit of
+    combining, and can be the whole of a gain.
+    """
+    if combiner.given(predictions.members) is not None:
+        return ""
+    alone = predictions.only([best])
+    fitted = log_losses(cross_fit(combiner, alone, labels, folds), labels)
+    if fitted.mean() > log_losses(alone.values[0], labels).mean() - _WORTH_SAYING:
+        return ""
+    said = f"{best} alone, its confidence fitted in the same way, has {fitted.mean():.3f}"
+    if paired_interval(fitted, log_losses(combined, labels)).low > 0:
+        return f" {said}."
+    return f" But {said}: the gain is in confidence, and combining adds nothing that is sure."
 
 
 def score(predictions: Predictions, y: npt.ArrayLike, ensembles: Sequence[str] = ()) -> Report:
@@ -145,6 +176,8 @@ def _report(
     candidates = [scored(name, "combiner", values) for name, values in combined]
     best_member = min(members, key=lambda each: each.log_loss)
     considered, note = _considered(candidates, predictions.samples if folds > 1 else None)
+    if folds > 1 and len(members) == 1:
+        considered, note = [], ""
     if preferred is None:
         chosen = min([best_member, *considered], key=lambda each: each.log_loss)
     else:
@@ -183,8 +216,9 @@ def _considered(candidates: Sequence[Score], fitted_to: int | None) -> tuple[Seq
 
 def _verdict(chosen: Score, candidates: Sequence[Score], considered: Sequence[Score], best_member: Score) -> str:
     """Return in a sentence what to do, where of the candidates only those `considered` could be chosen."""
-    if not candidates:
-        return f"{best_member.name} is the best: log loss {best_member.log_loss:.3f}."
+    if not considered:
+        only = "the only member" if candidates else "the best"
+        return f"{best_member.name} is {only}: log loss {best_member.log_loss:.3f}."
     if chosen.kind == "member":
         rival = min(considered, key=lambda each: each.log_loss)
         losses = f"log loss {chosen.log_loss:.3f} against {rival.log_loss:.3f} of {rival.name}"

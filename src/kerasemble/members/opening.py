@@ -93,10 +93,11 @@ def decide_output(values: FloatArray, opened: Opened, member: Member) -> Output:
     found = decide(values.astype(opened.precision), member.output, name_of(member))
     if member.output == "auto" and found == "probabilities" and values.shape[1] == 1:
         known = opened.activation
-        if known is not None and known not in _TO_PROBABILITY:
+        if known not in _TO_PROBABILITY:
+            ends = f"ends in '{known}'" if known else "comes from no activation that is known"
             msg = (
-                f"Member '{member.name}' has one column that ends in '{known}': its values lie in 0..1 on this data, "
-                "but may be logits. Give Member(..., output='logits') or output='probabilities'."
+                f"Member '{member.name}' has one column that {ends}: its values lie in 0..1 on this data, but "
+                "may be logits. Give Member(..., output='logits') or output='probabilities'."
             )
             raise KerasembleError(msg)
     return found

@@ -16,6 +16,8 @@ _RANGES = {"0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0), "0..255": (0.0, 255.0)}
 _CAFFE_MEANS_BGR = (103.939, 116.779, 123.68)
 _TORCH_MEANS, _TORCH_DEVIATIONS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CONVENTIONS = (*_RANGES, "caffe", "torch")
+# Images are resized unasked while their proportions change by at most this factor.
+_MOST_STRETCH = 2.5
 
 Range = tuple[float, float]
 # A symbolic Keras tensor.
@@ -46,7 +48,7 @@ def warn_of_other_range(x: npt.NDArray[Any], expected: Range | None, who: str) -
     if expected is None or found is None or found == expected:
         return
     then, now = (f"{span[0]:g}..{span[1]:g}" for span in (expected, found))
-    warn(f"The data lies in {now}, but {who} was fitted on data in {then}: is it scaled as it was then?")
+    warn(f"The data lies in {now}, but {who} takes data in {then}: is it scaled as it was then?")
 
 
 def prepare(tensor: Symbol, expected: tuple[int | None, ...] | None, options: Options) -> Prepared:
@@ -170,10 +172,11 @@ def _fit_shape(tensor: Symbol, expected: tuple[int | None, ...], options: Option
     """Resize images, drop or add an axis of one channel, flatten; refuse all else."""
     keras = import_keras()
     received = tuple(tensor.shape[1:])
-    if _fits(received, expected):
+    if fits(received, expected):
         return tensor
-    if len(received) == 3 and len(expected) == 3 and _fits(received[2:], expected[2:]):
+    if len(received) == 3 and len(expected) == 3 and fits(received[2:], expected[2:]):
         height, width = (want or have for want, have in zip(expected[:2], received[:2], strict=True))
+        _check_stretch((received[0], received[1]), (height, width), options.name)
         steps.append(f"resize {received[0]}x{received[1]} to {height}x{width}")
         resize = keras.layers.Resizing(
             height,
@@ -183,9 +186,9 @@ def _fit_shape(tensor: Symbol, expected: tuple[int | None, ...], options: Option
             dtype="float32",
         )
         return resize(keras.ops.cast(tensor, "float32"))
-    if received[-1] == 1 and _fits(received[:-1], expected):
+    if received[-1] == 1 and fits(received[:-1], expected):
         return keras.ops.squeeze(tensor, axis=-1)
-    if expected[-1] == 1 and _fits(received, expected[:-1]):
+    if expected[-1] == 1 and fits(received, expected[:-1]):
         return keras.ops.expand_dims(tensor, -1)
     if len(expected) == 1 and None not in received and int(np.prod(received)) == expected[0]:
         steps.append(f"flatten to {expected[0]}")
@@ -197,7 +200,22 @@ def _fit_shape(tensor: Symbol, expected: tuple[int | None, ...], options: Option
     raise KerasembleError(msg)
 
 
-def _fits(received: tuple[int | None, ...], expected: tuple[int | None, ...]) -> bool:
+def _check_stretch(received: tuple[int | None, int | None], wanted: tuple[int | None, int | None], name: str) -> None:
+    """Refuse a resize that changes the proportions of an image beyond what a photograph bears: is it one?"""
+    (height, width), (new_height, new_width) = received, wanted
+    if not (height and width and new_height and new_width):
+        return
+    stretch = (height * new_width) / (width * new_height)
+    if not 1 / _MOST_STRETCH <= stretch <= _MOST_STRETCH:
+        msg = (
+            f"Member '{name}' takes {new_height}x{new_width} images; the data has {height}x{width}, so resizing would "
+            "distort it. Give Member(..., preprocess=keras.layers.Resizing(...)) if that is meant."
+        )
+        raise KerasembleError(msg)
+
+
+def fits(received: tuple[int | None, ...], expected: tuple[int | None, ...]) -> bool:
+    """Say whether a shape is the expected one, in which None stands for any size."""
     pairs = zip(received, expected, strict=False)
     return len(received) == len(expected) and all(have == want or want is None for have, want in pairs)
 

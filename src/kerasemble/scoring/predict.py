@@ -19,7 +19,7 @@ from kerasemble.members.classes import align_classes
 from kerasemble.members.files import sha256
 from kerasemble.members.member import Member, Model, as_members, name_of
 from kerasemble.members.opening import decide_output, input_of, open_member, to_probabilities
-from kerasemble.members.preprocessing import detect_range, warn_of_other_range
+from kerasemble.members.preprocessing import detect_range, fits, warn_of_other_range
 from kerasemble.scoring.sources import check_data, check_whole
 from kerasemble.scoring.store import Store, data_fingerprint, member_key
 
@@ -108,7 +108,12 @@ def describe_input(
     if data_range is not None and not data_range[0] < data_range[1]:
         msg = f"data_range must be (low, high) with low below high. Received: {data_range}."
         raise KerasembleError(msg)
-    dtypes = [input_of(model, name_of(member))[1] for member, model in zip(members, models, strict=True)]
+    taken = [input_of(model, name_of(member)) for member, model in zip(members, models, strict=True)]
+    for member, (shape, _) in zip(members, taken, strict=True):
+        if shape is not None and fits(x.shape, shape):
+            msg = f"The data has the shape of one sample of member '{member.name}', {x.shape}. Give it as x[None]."
+            raise KerasembleError(msg)
+    dtypes = [dtype for _, dtype in taken]
     for member, dtype in zip(members, dtypes, strict=True):
         if member.preprocess is None:
             check_whole(x, dtype, f"Member '{member.name}'")
