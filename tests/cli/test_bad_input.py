@@ -275,3 +275,10 @@ def test_one_sample_is_not_taken_for_many(kerasemble, files, tmp_path):
     result = kerasemble("predict", files / "a.keras", "--data", files / "one.npz", "--out", tmp_path / "p.npz")
     assert result.code == 2
     assert "x[None]" in result.err
+
+
+@pytest.mark.slow
+def test_quiet_prints_nothing_though_backends_greet(files, tmp_path):
+    arguments = ["predict", files / "a.keras", "--data", files / "plain.npz", "--out", tmp_path / "p.npz", "--quiet"]
+    result = subprocess.run([*COMMAND, *map(os.fspath, arguments)], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout, result.stderr) == (0, "", "")

@@ -218,3 +218,19 @@ def test_predictions_say_in_a_line_what_is_in_them():
     assert repr(seen) == (
         "Predictions: 12 members (0, 1, 2, 3, 4, 5, 6, 7, 8, 9 and 2 more), 50 samples, 3 classes (0, 1, 2), multiclass"
     )
+
+
+def test_half_precision_is_made_to_sum_to_one():
+    odds = np.random.default_rng(0).uniform(size=(50, 7))
+    half = (odds / odds.sum(axis=1, keepdims=True)).astype(np.float16)
+    assert np.abs(half.sum(axis=1, dtype=np.float64) - 1).max() > 1e-5
+    seen = Predictions.from_arrays({"a": half})
+    np.testing.assert_allclose(seen.values.sum(axis=-1), 1, atol=1e-6)
+
+
+def test_68_probabilities_saved_with_few_decimals_are_refused_with_the_cure():
+    odds = np.random.default_rng(0).uniform(size=(50, 7))
+    rounded = np.round(odds / odds.sum(axis=1, keepdims=True), 3)
+    with pytest.raises(KerasembleError, match=r"rounded probabilities .*Divide each row by its sum"):
+        Predictions.from_arrays({"a": rounded})
+    Predictions.from_arrays({"a": rounded / rounded.sum(-1, keepdims=True)})

@@ -60,7 +60,7 @@ def _held_back_stderr() -> Iterator[None]:
         os.dup2(held.fileno(), _STDERR)
         try:
             yield
-        except BaseException:
+        except BaseException:  # whatever ends the start, Ctrl-C too: what was said until then explains it
             held.seek(0)
             os.write(shown, held.read())
             raise
