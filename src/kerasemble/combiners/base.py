@@ -4,22 +4,39 @@ from __future__ import annotations
 
 import abc
 import dataclasses
+import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Any, TypeAlias, final
+from typing import Any, NamedTuple, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.alignment import Alignment
-from kerasemble.core.arrays import FloatArray, IntArray, Tensor, Vocabulary, blocks
-from kerasemble.core.errors import KerasembleError
+from kerasemble.core.arrays import FloatArray, IntArray, Tensor, Vocabulary, as_probabilities, blocks
+from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.labels import encode_labels
 from kerasemble.core.predictions import Predictions
+from kerasemble.core.row_weights import ClassWeight, RowWeights, effective_rows, row_weights
 from kerasemble.core.tasks import Task
 
 # Arrays by name. In the Keras model each becomes a trainable weight of that name.
 Learned: TypeAlias = Mapping[str, npt.NDArray[np.float64]]
+
+
+class Fit(NamedTuple):
+    """What a combiner learned, and how well it was learned.
+
+    Args:
+        learned: arrays by name.
+        gap: where the weights were solved for, the certified bound on how far what they minimise is above its least
+            value, in its own unit (nats for log loss).
+        warnings: a sentence for each thing that went wrong.
+    """
+
+    learned: Learned
+    gap: float | None = None
+    warnings: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -55,10 +72,52 @@ class Combiner(abc.ABC):
         """Return what is known without labels, or None where it has to be learned from them."""
 
     @abc.abstractmethod
-    def learn(self, predictions: Predictions, labels: IntArray) -> Learned:
-        """Return what the predictions and the class indices (samples,) teach."""
+    def learn(self, predictions: Predictions, labels: IntArray, weights: RowWeights) -> Fit:
+        """Return what the rows teach.
 
-    def settled(self, samples: int) -> Combiner:
+        Args:
+            predictions: of the members; read them in blocks, `predictions.block(rows)`, since they may be larger than
+                memory and may be labels only.
+            labels: (samples,) class indices.
+            weights: (samples,) how much each row counts, of which only ratios matter. A row of weight zero is as if
+                it were not there.
+        """
+
+    def learn_each(self, predictions: Predictions, labels: IntArray, weights: Sequence[RowWeights]) -> list[Fit]:
+        """Return what the rows teach under each of several weightings, as for the folds of a comparison.
+
+        Each by itself, unless a combiner overrides this because it can share work between them; what it returns is
+        the same.
+        """
+        return [self.learn(*_present(predictions, labels, each)) for each in weights]
+
+    def learn_unlabelled(self, predictions: Predictions) -> Fit | None:
+        """Return what the rows teach without labels; None, the default, where labels are needed."""
+        del predictions
+        return None
+
+    def used(self, learned: Learned) -> IntArray | None:
+        """Return the indices of the members that matter, by which each learned array can be indexed.
+
+        None, the default, means that all of them do. The others are neither run nor saved.
+        """
+        del learned
+        return None
+
+    def weights_of(self, learned: Learned) -> npt.NDArray[np.float64] | None:
+        """Return one weight for each member (members,); None, the default, where there is no such thing."""
+        del learned
+        return None
+
+    def describe(self, learned: Learned, members: Sequence[str], classes: Sequence[str]) -> str:
+        """Return what was learned, as it goes on after "Fitted weighted average": for a person, at a glance."""
+        del classes
+        weights = self.weights_of(learned)
+        if weights is None:
+            return f" of {len(members)} members ({', '.join(members)})"
+        return ": " + ", ".join(f"{name} {weight:.3f}" for name, weight in zip(members, weights, strict=True))
+
+    def settled(self, samples: float) -> Combiner:
         """Return this recipe with all that it takes from the number of rows settled for `samples`.
 
         A comparison fits it to parts of the rows; what it estimates must be the recipe that is then fitted to all.
@@ -66,26 +125,86 @@ class Combiner(abc.ABC):
         del samples
         return self
 
+    def decide(self, values: npt.NDArray[Any], learned: Learned, classes: int) -> IntArray:
+        """Return the most probable class (samples, ...) of a block of `Predictions.values`.
+
+        It is the argmax of `combine`; overridden where the decision alone can be had faster.
+        """
+        probabilities = as_probabilities(values, classes, np.float64)
+        return np.asarray(self.combine(probabilities, learned, np).argmax(axis=-1), dtype=np.int64)
+
     @final
-    def fit(self, predictions: Predictions, y: npt.ArrayLike | None = None) -> FittedCombiner:
+    def fit(
+        self,
+        predictions: Predictions,
+        y: npt.ArrayLike | None = None,
+        *,
+        sample_weight: npt.ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
+    ) -> FittedCombiner:
         """Return this recipe together with what it learned.
 
         Args:
             predictions: of the members that will be combined.
             y: (samples,) labels: class indices, names, or one-hot rows; not needed where nothing is learned.
+            sample_weight: (samples,) how much each row counts where something is learned; only ratios matter.
+            class_weight: "balanced", or how much the rows of each class count, by name or index.
 
         Raises:
-            KerasembleError: labels are needed and missing, or do not fit the predictions.
+            KerasembleError: labels are needed and missing, or they or the weights do not fit the predictions.
         """
-        learned = self.given(predictions.members)
-        if learned is None:
-            if y is None:
+        found = self._learn(predictions, y, sample_weight, class_weight)
+        for sentence in found.warnings:
+            warn(sentence)
+        learned, members, alignment = found.learned, predictions.members, predictions.alignment
+        used = self.used(learned)
+        # Where every weight is zero the formula still answers, and needs a member to answer by.
+        if used is not None and 0 < len(used) < len(members):
+            learned = {name: array[used] for name, array in learned.items()}
+            kept = predictions.only([members[index] for index in used])
+            members, alignment = kept.members, kept.alignment
+        left_out = tuple(name for name in predictions.members if name not in members)
+        return FittedCombiner(
+            self, learned, members, predictions.classes, predictions.task, alignment, found.gap, left_out
+        )
+
+    def _learn(
+        self,
+        predictions: Predictions,
+        y: npt.ArrayLike | None,
+        sample_weight: npt.ArrayLike | None,
+        class_weight: ClassWeight | None,
+    ) -> Fit:
+        given = self.given(predictions.members)
+        if given is not None:
+            return Fit(given)
+        if y is None:
+            unlabelled = self.learn_unlabelled(predictions)
+            if unlabelled is None:
                 msg = f"{type(self).__name__} learns from labels. Give them: fit(predictions, y)."
                 raise KerasembleError(msg)
-            labels = encode_labels(y, predictions.classes, predictions.samples, ordered=predictions.ordered)
-            learned = self.learn(predictions, labels)
-        source = predictions
-        return FittedCombiner(self, learned, source.members, source.classes, source.task, source.alignment)
+            return unlabelled
+        labels = encode_labels(y, predictions.classes, predictions.samples, ordered=predictions.ordered)
+        weights = row_weights(labels, predictions.classes, sample_weight, class_weight)
+        found = self.learn(*_present(predictions, labels, weights))
+        rows, numbers = effective_rows(weights), sum(array.size for array in found.learned.values())
+        if rows < numbers:
+            few = (
+                f"{label(self).capitalize()} learned {numbers} numbers from {rows:.0f} rows, which is few for so many. "
+                "Give more labelled rows, or take a combiner that learns less."
+            )
+            return found._replace(warnings=(*found.warnings, few))
+        return found
+
+
+def _present(
+    predictions: Predictions, labels: IntArray, weights: RowWeights
+) -> tuple[Predictions, IntArray, RowWeights]:
+    """Return the rows that count."""
+    if weights.all():
+        return predictions, labels, weights
+    rows = np.flatnonzero(weights)
+    return predictions.rows(rows), labels[rows], weights[rows]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,10 +218,10 @@ class FixedRule(Combiner):
         return {}
 
     @final
-    def learn(self, predictions: Predictions, labels: IntArray) -> Learned:
+    def learn(self, predictions: Predictions, labels: IntArray, weights: RowWeights) -> Fit:
         """Return nothing: there is nothing to learn."""
-        del predictions, labels
-        return {}
+        del predictions, labels, weights
+        return Fit({})
 
 
 @final
@@ -110,7 +229,18 @@ class FixedRule(Combiner):
 class FittedCombiner:
     """A combiner that can predict: its recipe, what it learned, and for which members and classes.
 
-    Call it with `Predictions` of the same members to get their combination as (samples, ..., classes).
+    Call it with `Predictions` of the same members, or of more, to get their combination as (samples, ..., classes).
+
+    Args:
+        combiner: the recipe.
+        learned: arrays by name.
+        members: the members that it needs, in the order of the arrays' first axis.
+        classes: class names.
+        task: what the last axis means.
+        alignment: how each member was read, where models were run.
+        gap: the certified bound on how far what the weights minimise is above its least value, None where they are
+            not solved for.
+        left_out: members that it was fitted to and does not need: their weight is zero.
     """
 
     combiner: Combiner
@@ -119,31 +249,55 @@ class FittedCombiner:
     classes: tuple[str, ...]
     task: Task
     alignment: Alignment | None = None
+    gap: float | None = None
+    left_out: tuple[str, ...] = ()
 
     def __call__(self, predictions: Predictions) -> FloatArray:
         """Return the combined probabilities (samples, ..., classes), in the dtype of the predictions.
 
-        Computed in float64, in blocks of samples, so that little memory is needed beyond the result.
+        Computed in that dtype too, in blocks of samples, so that little memory is needed beyond the result. Labels
+        give float32.
 
         Raises:
             KerasembleError: the predictions are of other members or classes.
         """
+        values = self._values(predictions)
+        dtype = np.dtype(np.float32) if predictions.labels_only else values.dtype
+        shape = (*values.shape[1:], len(self.classes)) if predictions.labels_only else values.shape[1:]
+        learned = {name: array.astype(dtype) for name, array in self.learned.items()}
+        result = np.empty(shape, dtype=dtype)
+        for rows in blocks(predictions.samples, len(self.members) * result[:1].size):
+            block = as_probabilities(values[:, rows], len(self.classes), dtype)
+            result[rows] = self.combiner.combine(block, learned, np)
+        return result
+
+    def decide(self, predictions: Predictions) -> IntArray:
+        """Return the index of the most probable class of each sample (samples, ...).
+
+        It is the argmax of calling this, without an array of the probabilities.
+
+        Raises:
+            KerasembleError: the predictions are of other members or classes.
+        """
+        values = self._values(predictions)
+        shape = values.shape[1:] if predictions.labels_only else values.shape[1:-1]
+        result = np.empty(shape, dtype=np.int64)
+        for rows in blocks(predictions.samples, values[:, :1].size):
+            result[rows] = self.combiner.decide(values[:, rows], self.learned, len(self.classes))
+        return result
+
+    def _values(self, predictions: Predictions) -> npt.NDArray[Any]:
+        """Return the predictions of those members that are needed."""
         if predictions.classes != self.classes:
             msg = f"Fitted for the classes {self.classes}. Received predictions over {predictions.classes}."
             raise KerasembleError(msg)
-        if predictions.members != self.members:
-            predictions = predictions.only(self.members)
-        values = predictions.values
-        result = np.empty(values.shape[1:], dtype=values.dtype)
-        for rows in blocks(predictions.samples, values[:, :1].size):
-            result[rows] = self.combiner.combine(values[:, rows].astype(np.float64), self.learned, np)
-        return result
+        return (predictions if predictions.members == self.members else predictions.only(self.members)).values
 
     @property
     def weights(self) -> dict[str, float] | None:
         """The members' weights by name, or None where this combiner has none."""
-        read = getattr(self.combiner, "weights_of", None)
-        return None if read is None else dict(zip(self.members, read(self.learned).tolist(), strict=True))
+        weights = self.combiner.weights_of(self.learned)
+        return None if weights is None else dict(zip(self.members, weights.tolist(), strict=True))
 
     def to_json(self) -> dict[str, Any]:
         """Return this as lists, numbers and strings."""
@@ -154,6 +308,8 @@ class FittedCombiner:
             "classes": list(self.classes),
             "task": self.task.value,
             "alignment": None if self.alignment is None else self.alignment.to_json(),
+            "gap": self.gap,
+            "left_out": list(self.left_out),
         }
 
     @classmethod
@@ -166,15 +322,22 @@ class FittedCombiner:
             tuple(data["classes"]),
             Task(data["task"]),
             None if data["alignment"] is None else Alignment.from_json(data["alignment"]),
+            data.get("gap"),
+            tuple(data.get("left_out", ())),
         )
 
     def __repr__(self) -> str:
         """Say what was learned, as a person reads it."""
-        weights = self.weights
-        if weights is None:
-            return f"Fitted {label(self.combiner)} of {len(self.members)} members ({', '.join(self.members)})"
-        listed = ", ".join(f"{name} {weight:.3f}" for name, weight in weights.items())
-        return f"Fitted {label(self.combiner)}: {listed}"
+        found = self.combiner.describe(self.learned, self.members, self.classes)
+        notes = [] if self.gap is None else [f"within {_power_of_ten(self.gap)} of the optimum"]
+        notes += [f"left out: {', '.join(self.left_out)}"] if self.left_out else []
+        in_brackets = f" ({'; '.join(notes)})" if notes else ""
+        return f"Fitted {label(self.combiner)}{found}{in_brackets}"
+
+
+def _power_of_ten(gap: float) -> str:
+    """Return the least power of ten that is not below a gap, and of what is below 1e-8 that."""
+    return f"1e{math.ceil(math.log10(max(gap, 1e-8)))}"
 
 
 def name_of(combiner: type[Combiner] | Combiner) -> str:

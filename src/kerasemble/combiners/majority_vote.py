@@ -9,10 +9,11 @@ from typing import final
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.combiners.base import Combiner, Learned
-from kerasemble.combiners.weights import GivenWeights, check_weights, freeze_weights, log_weights
+from kerasemble.combiners.base import Combiner, Fit, Learned
+from kerasemble.combiners.weights import GivenWeights, check_weights, freeze_weights, log_weights, used_members
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, softmax
 from kerasemble.core.predictions import Predictions
+from kerasemble.core.row_weights import RowWeights
 
 # Shares and means closer than this are equal: float32 rounds sums of weights such as 0.1 + 0.2 and 0.3 apart.
 _EQUAL = 1e-6
@@ -73,10 +74,14 @@ class MajorityVote(Combiner):
         weights = (1.0,) * len(members) if self.weights is None else freeze_weights(self.weights)
         return {"log_weights": log_weights(check_weights(weights, members))}
 
-    def learn(self, predictions: Predictions, labels: IntArray) -> Learned:
+    def learn(self, predictions: Predictions, labels: IntArray, weights: RowWeights) -> Fit:
         """Return the weights: nothing is learned."""
-        del labels
-        return self.given(predictions.members)
+        del labels, weights
+        return Fit(self.given(predictions.members))
+
+    def used(self, learned: Learned) -> IntArray:
+        """Return the indices of the members whose votes count."""
+        return used_members(learned["log_weights"])
 
     def weights_of(self, learned: Learned) -> npt.NDArray[np.float64]:
         """Return the weights of the votes (members,), which sum to one."""

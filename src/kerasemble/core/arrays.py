@@ -20,8 +20,8 @@ Vocabulary: TypeAlias = ModuleType
 # make one row decide everything; 2**-24 is the least that float16 storage could hold.
 CLIP = 2.0**-24
 
-# 16 MB of float64 in flight: large enough to hide Python's overhead, small enough for any machine.
-BLOCK_VALUES = 2_000_000
+# 2 MB of float64 in flight: large enough to hide Python's overhead, small enough to stay in a core's cache.
+BLOCK_VALUES = 2**18
 
 
 def blocks(samples: int, values_per_sample: int) -> Iterator[slice]:
@@ -40,6 +40,16 @@ def softmax(values: Tensor, xp: Vocabulary) -> Tensor:
 def clipped_log(probabilities: Tensor, xp: Vocabulary) -> Tensor:
     """Return the logarithm of `probabilities`, each raised to at least `CLIP`; same shape."""
     return xp.log(xp.maximum(probabilities, CLIP))
+
+
+def as_probabilities(values: npt.NDArray[Any], classes: int, dtype: npt.DTypeLike) -> FloatArray:
+    """Return class indices (...), which are unsigned, as probabilities of zero and one (..., classes); others as given.
+
+    Not copied where they have the `dtype` already.
+    """
+    if values.dtype.kind == "u":
+        values = values[..., None] == np.arange(classes, dtype=values.dtype)
+    return np.asarray(values, dtype=dtype)
 
 
 def first(items: Sequence[Any] | npt.NDArray[Any], limit: int = 10) -> str:

@@ -5,28 +5,37 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.alignment import Alignment
-from kerasemble.core.arrays import FloatArray, first
+from kerasemble.core.arrays import FloatArray, IntArray, as_probabilities, first
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import atomic_target, check_suffix
-from kerasemble.core.outputs import Diagnosis, check_finite, decide, diagnose_column, refuse, standardise
+from kerasemble.core.labels import encode_labels
+from kerasemble.core.outputs import decide, standardise
+from kerasemble.core.tables import as_table, check_classes, check_columns, check_members, check_same_rows
 from kerasemble.core.tasks import Task, parse_task
+
+# What uint8 and uint16 can count.
+_MOST_CLASSES_IN_A_BYTE, _MOST_CLASSES = 2**8, 2**16
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Predictions:
-    """Probabilities of every member for every sample, over the same classes in the same order.
+    """What every member answered for every sample, over the same classes in the same order.
 
-    Make one with `kerasemble.predict`, with `Predictions.from_arrays`, or with `Predictions.load`.
+    Make one with `kerasemble.predict`, with `Predictions.from_arrays`, with `Predictions.from_labels` where members
+    give labels only, or with `Predictions.load`.
 
     Args:
-        values: (members, samples, ..., classes) float array; the last axis sums to one.
+        values: (members, samples, ..., classes) floats, probabilities whose last axis sums to one; or
+            (members, samples) uint8 or uint16, class indices, where members give labels only. `block` and `each` read
+            either as probabilities.
         members: unique member names, in the order of the first axis.
         classes: class names, in the order of the last axis.
         task: what the last axis means.
@@ -43,7 +52,7 @@ class Predictions:
         Predictions: 2 members (a, b), 2 samples, 2 classes (cat, dog), binary
     """
 
-    values: FloatArray
+    values: npt.NDArray[Any]
     members: tuple[str, ...]
     classes: tuple[str, ...]
     task: Task
@@ -71,20 +80,14 @@ class Predictions:
         Raises:
             KerasembleError: an array is ragged, holds NaN, is not what `output` says, or differs in shape.
         """
-        if not arrays:
-            msg = 'There are no members. Give at least one, e.g. {"a": array of shape (samples, classes)}.'
-            raise KerasembleError(msg)
+        names = check_members(arrays)
         if output not in ("probabilities", "logits"):
             msg = f"output must be 'probabilities' or 'logits'. Received: output={output!r}."
             raise KerasembleError(msg)
-        names = tuple(str(name) for name in arrays)
-        if len(set(names)) < len(names):
-            msg = f"Two members have one name: {first(names)}. Names are compared as text; give each its own."
-            raise KerasembleError(msg)
         binary = task == Task.BINARY or (classes is not None and len(classes) == 2)
-        read = {str(name): _as_table(str(name), array) for name, array in arrays.items()}
-        _check_same_rows(read)
-        _check_columns(read, None if classes is None else len(classes), binary=binary)
+        read = {str(name): as_table(str(name), array) for name, array in arrays.items()}
+        check_same_rows(read)
+        check_columns(read, None if classes is None else len(classes), binary=binary)
         columns = {name: table if table.ndim == 2 else table[:, None] for name, table in read.items()}
         tables = []
         for name, table in columns.items():
@@ -99,6 +102,46 @@ class Predictions:
         values = np.stack(tables).astype(np.float32, copy=False)
         return cls(values, names, labels, parse_task(task, width))
 
+    @classmethod
+    def from_labels(cls, labels: Mapping[str, npt.ArrayLike], classes: Sequence[object] | int) -> Predictions:
+        """Return the predictions of members that give a class for each sample and nothing else.
+
+        They are kept as uint8, or as uint16 where there are more than 256 classes: one or two bytes a vote. Every
+        combiner takes them; to one that works on probabilities a label is a class of probability one.
+
+        Args:
+            labels: member name to (samples,) class indices from 0, or class names.
+            classes: the class names, in the order that indices follow; or how many classes there are.
+
+        Raises:
+            KerasembleError: a label is no class, or members differ in length.
+
+        Example:
+            >>> Predictions.from_labels({"a": ["cat", "dog"], "b": ["dog", "dog"]}, classes=["cat", "dog"])
+            Predictions: 2 members (a, b), 2 samples, 2 classes (cat, dog), binary, labels only
+        """
+        width = classes if isinstance(classes, int) else len(classes)
+        names = check_classes(None if isinstance(classes, int) else classes, width)
+        if not 2 <= width <= _MOST_CLASSES:
+            msg = f"Labels can tell 2 to {_MOST_CLASSES} classes apart. Received: {width} classes."
+            raise KerasembleError(msg)
+        members = check_members(labels)
+        tables = {str(name): np.asarray(answers) for name, answers in labels.items()}
+        wrong = [f"'{name}' {table.shape}" for name, table in tables.items() if table.ndim != 1 or not table.size]
+        if wrong:
+            msg = f"Labels are one for each sample, (samples,). Received: {', '.join(wrong)}."
+            raise KerasembleError(msg)
+        check_same_rows(tables)
+        dtype = np.uint8 if width <= _MOST_CLASSES_IN_A_BYTE else np.uint16
+        values = np.empty((len(members), len(tables[members[0]])), dtype=dtype)
+        for row, (name, table) in zip(values, tables.items(), strict=True):
+            try:
+                row[:] = encode_labels(table, names, len(table))
+            except KerasembleError as error:
+                msg = f"Member '{name}': {error}"
+                raise KerasembleError(msg) from error
+        return cls(values, members, names, parse_task(None, width))
+
     def __post_init__(self) -> None:
         """Make the array read-only, without touching the caller's own."""
         view = self.values.view()
@@ -109,6 +152,41 @@ class Predictions:
     def samples(self) -> int:
         """How many rows there are."""
         return int(self.values.shape[1])
+
+    @property
+    def labels_only(self) -> bool:
+        """Whether members gave labels and no probabilities."""
+        return self.values.dtype.kind == "u"
+
+    def block(self, rows: slice, dtype: npt.DTypeLike = np.float64) -> FloatArray:
+        """Return the probabilities of some of the rows as a new array (members, rows, ..., classes).
+
+        This is how solvers read predictions that may be larger than memory: a block of rows at a time.
+        """
+        block = as_probabilities(self.values[:, rows], len(self.classes), dtype)
+        return block.copy() if block.base is not None else block
+
+    def each(self) -> Iterator[FloatArray]:
+        """Yield the probabilities of one member after the other, (samples, ..., classes)."""
+        for values in self.values:
+            yield as_probabilities(values, len(self.classes), np.float32) if self.labels_only else values
+
+    def of_true_class(self, labels: IntArray) -> FloatArray:
+        """Return the probability that each member gave to the true class: (members, samples).
+
+        It is what the log loss of a linear pool depends on, and a class's share of the memory.
+
+        Args:
+            labels: (samples,) class indices.
+        """
+        if self.labels_only:
+            return np.asarray(self.values == labels, dtype=np.float32)
+        true: FloatArray = np.empty(self.values.shape[:2], dtype=self.values.dtype)
+        index = np.arange(self.samples) * len(self.classes) + labels
+        for row, values in zip(true, self.values, strict=True):
+            # "clip" is twice as fast as checking an index that is known to be right.
+            values.reshape(-1).take(index, out=row, mode="clip")
+        return true
 
     def rows(self, index: npt.NDArray[np.integer] | slice) -> Predictions:
         """Return the predictions for some of the rows, an index array or a slice."""
@@ -182,98 +260,5 @@ class Predictions:
         return (
             f"Predictions: {len(self.members)} members ({first(self.members)}), {self.samples} samples, "
             f"{len(self.classes)} classes ({first(self.classes)}), {self.task}"
+            f"{', labels only' if self.labels_only else ''}"
         )
-
-
-def check_classes(classes: Sequence[object] | None, width: int) -> tuple[str, ...]:
-    """Return the class names for `width` columns; "0", "1", ... where `classes` is None.
-
-    Raises:
-        KerasembleError: there are too few, too many or repeated names.
-    """
-    if classes is None:
-        return tuple(str(index) for index in range(width))
-    names = tuple(str(name) for name in classes)
-    if len(names) != width:
-        msg = f"{len(names)} class names were given ({first(names)}) for {width} classes. Give one for each."
-        raise KerasembleError(msg)
-    repeated = sorted({name for name in names if names.count(name) > 1})
-    if repeated:
-        msg = f"Class names must be unique. Given more than once: {first(repeated)}."
-        raise KerasembleError(msg)
-    return names
-
-
-def _as_table(name: str, array: npt.ArrayLike) -> FloatArray:
-    try:
-        table = np.asarray(array)
-    except ValueError as error:
-        msg = f"Member '{name}' is a ragged list: its rows differ in length. Give (samples, classes) floats. ({error})"
-        raise KerasembleError(msg) from error
-    if table.dtype.kind not in "fiub":
-        msg = f"Member '{name}' has dtype {table.dtype}. Give (samples, classes) floats."
-        raise KerasembleError(msg)
-    if table.ndim == 2 and table.shape[1] == 1:
-        table = table[:, 0]
-    if table.ndim not in (1, 2):
-        msg = (
-            f"Member '{name}' has shape {table.shape}. Multiclass and binary members have (samples, classes); "
-            "other tasks are not supported yet."
-        )
-        raise KerasembleError(msg)
-    if not len(table):
-        msg = f"Member '{name}' has no rows. Give at least one sample."
-        raise KerasembleError(msg)
-    if table.dtype.kind != "f" and table.ndim == 1:
-        raise refuse(name, Diagnosis("label indices", f"dtype {table.dtype}", "Pass the probabilities."))
-    return table if table.dtype.kind == "f" else table.astype(np.float32)
-
-
-def _check_same_rows(tables: Mapping[str, FloatArray]) -> None:
-    counts = {name: len(table) for name, table in tables.items()}
-    if len(set(counts.values())) > 1:
-        listed = ", ".join(f"'{name}' {count}" for name, count in counts.items())
-        msg = f"Members have different numbers of rows: {listed}. All must answer the same samples, in the same order."
-        raise KerasembleError(msg)
-
-
-def _check_columns(tables: Mapping[str, FloatArray], width: int | None, *, binary: bool) -> None:
-    """Refuse columns that do not fit the classes, naming each member's."""
-    for name, table in tables.items():
-        if table.ndim == 1 and not binary:
-            check_finite(table, name)
-            found = diagnose_column(table)
-            if found.kind == "label indices":
-                raise refuse(name, found)
-            msg = (
-                f"Member '{name}' has one column. If it is the probability of the second of two classes, pass "
-                "task='binary' or classes with two names; otherwise give one column for each class."
-            )
-            raise KerasembleError(msg)
-        if table.ndim == 2 and width is not None and table.shape[1] != width == len(table):
-            check_finite(table, name)
-            if np.abs(table.sum(axis=0) - 1).max() < 1e-3:
-                figures = f"shape {table.shape} for {width} classes, columns sum to one"
-                raise refuse(name, Diagnosis("transposed", figures, "Transpose it: rows are samples."))
-    check_widths({name: 2 if table.ndim == 1 else table.shape[1] for name, table in tables.items()}, width)
-
-
-def check_widths(widths: Mapping[str, int], width: int | None = None) -> None:
-    """Raise a `KerasembleError` with a table of members where they, or the class names, differ in number.
-
-    `widths` is member name to number of classes; `width` the number of class names where they are given.
-    """
-    listed = ", ".join(f"'{name}' {count}" for name, count in widths.items())
-    if len(set(widths.values())) > 1:
-        msg = (
-            f"Members have different numbers of classes: {listed}. Only members that answer over the same classes can "
-            "be combined."
-        )
-        raise KerasembleError(msg)
-    received = next(iter(widths.values()))
-    if width is not None and received != width:
-        msg = f"{width} class names were given, but the members answer over {received} classes: {listed}."
-        raise KerasembleError(msg)
-    if received == 1:
-        msg = f"Members have one class: {listed}. There is nothing to decide with fewer than two."
-        raise KerasembleError(msg)

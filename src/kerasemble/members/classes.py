@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from kerasemble.core.arrays import first
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.predictions import check_classes, check_widths
+from kerasemble.core.tables import check_classes, check_widths
 from kerasemble.members.member import Member, name_of
 
 

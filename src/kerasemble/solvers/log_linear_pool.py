@@ -4,49 +4,105 @@ from __future__ import annotations
 
 import numpy as np
 
-from kerasemble.core.arrays import FloatArray, IntArray, blocks, clipped_log, softmax
-from kerasemble.solvers.newton import Evaluation, Solution, Vector, minimise
+from kerasemble.core.arrays import CLIP, IntArray, blocks
+from kerasemble.core.predictions import Predictions
+from kerasemble.core.row_weights import RowWeights
+from kerasemble.solvers.newton import Evaluation, Solution, minimise
+from kerasemble.solvers.quadratic import Matrix, Vector, free, nonnegative
+from kerasemble.solvers.subsample import subsample
+
+# The gap to which a part of the rows is solved: its own optimum is further than that from that of all.
+_START_GAP = 1e-5
+# How much less a common factor of the weights is shrunk, where it is to be free.
+_LOOSE = 0.01
 
 
-def solve_log_linear_pool(values: FloatArray, labels: IntArray, ridge: float, gap: float = 1e-8) -> Solution:
-    """Return the weights w >= 0 that minimise the ridged log loss of softmax(sum_m w_m log p_m).
+def solve_log_linear_pool(
+    predictions: Predictions,
+    labels: IntArray,
+    weights: RowWeights,
+    ridge: float,
+    *,
+    loose_scale: bool = False,
+    free_sign: bool = False,
+    gap: float = 1e-8,
+    start: Solution | None = None,
+) -> Solution:
+    """Return the w >= 0 that minimise the ridged log loss of softmax(sum_m w_m log p_m), the rows weighted.
 
     f(w) = mean(-log pool_true) + ridge * sum((w - 1/members)**2). f is convex, and strongly so by the ridge, which
-    gives the certificate: over w' >= 0, f(w) - f* is at most -min(g (w' - w) + ridge (w' - w)**2).
+    gives the certificate: over allowed w', f(w) - f* is at most -min(g (w' - w) + ridge (w' - w)**2).
 
     Args:
-        values: (members, samples, classes) probabilities; read in blocks of samples.
+        predictions: read in blocks of samples.
         labels: (samples,) class indices.
+        weights: (samples,) how much each row counts.
         ridge: strength of the shrinkage, above zero.
+        loose_scale: shrink a common factor of the weights, a temperature, a hundred times less than their ratios.
+        free_sign: allow weights below zero.
         gap: the bound on f(w) - f*, in nats, at which to stop.
-
-    Returns:
-        Weights (members,), the certified gap, the number of steps.
+        start: the solution for nearly the same rows, if there is one.
 
     Reference:
         Genest and Zidek 1986, Statistical Science 1(1).
     """
-    members, samples, classes = values.shape
-    center = 1 / members
+    members, samples, classes = len(predictions.members), predictions.samples, len(predictions.classes)
+    center = np.full(members, 1 / members)
+    shares = weights / weights.sum()
+    shrinkage = ridge * (np.eye(members) - (1 - _LOOSE) / members) if loose_scale else ridge * np.eye(members)
+    modulus = ridge * (_LOOSE if loose_scale else 1.0)
 
-    def evaluate(weights: Vector) -> Evaluation:
+    def evaluate(powers: Vector, curvature: bool) -> Evaluation:  # noqa: FBT001 - as newton.Function has it
         loss, gradient, hessian = 0.0, np.zeros(members), np.zeros((members, members))
         for rows in blocks(samples, members * classes):
-            logs = clipped_log(values[:, rows].astype(np.float64), np)
-            pool = softmax(np.tensordot(weights, logs, axes=1), np)
-            index = np.arange(len(pool))
-            true = labels[rows]
-            loss -= float(np.log(np.maximum(pool[index, true], np.finfo(np.float64).tiny)).sum())
-            expected = (logs * pool).sum(axis=-1)
-            gradient += (expected - logs[:, index, true]).sum(axis=-1)
-            centered = (logs - expected[..., None]) * np.sqrt(pool)
-            flat = centered.reshape(members, -1)
-            hessian += flat @ flat.T
-        offset = weights - center
-        value = loss / samples + ridge * float(offset @ offset)
-        slope = gradient / samples + 2 * ridge * offset
-        reach = np.maximum(weights - slope / (2 * ridge), 0) - weights
-        bound = -float(slope @ reach + ridge * reach @ reach)
-        return Evaluation(value, slope, hessian / samples + 2 * ridge * np.eye(members), bound)
+            logs = _logs(predictions, rows)
+            true, share = labels[rows], shares[rows]
+            index = np.arange(len(true))
+            pool = (powers @ logs).reshape(-1, classes)
+            pool -= pool.max(axis=-1, keepdims=True)
+            loss -= float(share @ pool[index, true])
+            np.exp(pool, out=pool)
+            totals = pool @ np.ones(classes)
+            loss += float(share @ np.log(totals))
+            pool *= (share / totals)[:, None]
+            if curvature:
+                hessian += _covariance(logs, pool, share)
+            pool[index, true] -= share
+            gradient += logs @ pool.reshape(-1)
+        offset = powers - center
+        slope = gradient + 2 * shrinkage @ offset
+        reach = -slope / (2 * modulus)
+        if not free_sign:
+            reach = np.maximum(reach, -powers)
+        bound = -float(slope @ reach + modulus * reach @ reach)
+        return Evaluation(loss + float(offset @ shrinkage @ offset), slope, hessian + 2 * shrinkage, bound)
 
-    return minimise(evaluate, np.full(members, center), gap)
+    part = None if start is not None or predictions.labels_only else subsample(predictions.of_true_class(labels))
+    if part is not None and weights[part].any():
+        start = solve_log_linear_pool(
+            predictions.rows(part),
+            labels[part],
+            weights[part],
+            ridge,
+            loose_scale=loose_scale,
+            free_sign=free_sign,
+            gap=_START_GAP,
+        )
+    quadratic = free if free_sign else nonnegative
+    if start is None:
+        return minimise(evaluate, center, gap, quadratic)
+    return minimise(evaluate, start.weights, gap, quadratic, start.hessian)
+
+
+def _logs(predictions: Predictions, rows: slice) -> Matrix:
+    """Return clipped log-probabilities (members, rows * classes)."""
+    block = predictions.block(rows)
+    np.maximum(block, CLIP, out=block)
+    return np.log(block, out=block).reshape(len(block), -1)
+
+
+def _covariance(logs: Matrix, pool: Matrix, share: Vector) -> Matrix:
+    """Return the mean over rows of the members' covariance (members, members) under the pool (rows, classes)."""
+    weighted = logs * pool.reshape(-1)
+    expected = weighted.reshape(len(logs), *pool.shape) @ np.ones(pool.shape[1])
+    return np.asarray(weighted @ logs.T - (expected / np.maximum(share, 1e-300)) @ expected.T)

@@ -1,23 +1,21 @@
-"""Minimise a smooth convex function of a few non-negative weights, by Newton steps that keep them so."""
+"""Minimise a smooth convex function of a few weights by Newton's steps, to a certified bound."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
-import numpy as np
-import numpy.typing as npt
-
-Vector = npt.NDArray[np.float64]
-Matrix = npt.NDArray[np.float64]
+from kerasemble.solvers.quadratic import Matrix, Quadratic, Vector, nonnegative
 
 _MAX_STEPS = 100
 _SUFFICIENT_DECREASE = 1e-4
 _SHORTEST_STEP = 1e-12
+# A kept Hessian serves while each step divides the gap by at least this much; Newton's own does far more.
+_FAST_ENOUGH = 10.0
 
 
 class Evaluation(NamedTuple):
-    """A function's value, gradient (members,), Hessian (members, members) and a bound on value - minimum."""
+    """A function's value, gradient (members,), Hessian (members, members), and a bound on value - minimum."""
 
     value: float
     gradient: Vector
@@ -26,48 +24,76 @@ class Evaluation(NamedTuple):
 
 
 class Solution(NamedTuple):
-    """Weights (members,), the certified bound on how far their value is above the minimum, and the steps taken."""
+    """What was found.
+
+    Args:
+        weights: (members,) the weights.
+        gap: the certified bound on how far their value is above the minimum.
+        values: the function's value at the start and after each step.
+        hessian: (members, members) of the last step.
+    """
 
     weights: Vector
     gap: float
-    steps: int
+    values: tuple[float, ...]
+    hessian: Matrix
 
 
-def minimise(function: Callable[[Vector], Evaluation], start: Vector, gap: float) -> Solution:
-    """Return the weights >= 0 that minimise a convex `function`, from `start`, to the certified `gap`.
+# Called with weights, and with whether the Hessian is needed; where it is not, any matrix may stand in its place.
+Function: TypeAlias = Callable[[Vector, bool], Evaluation]
 
-    Each step minimises the quadratic model over weights >= 0, which is a non-negative least squares problem in
-    the Cholesky factor of the Hessian, and then halves the step until the value falls: the sequential quadratic
-    programming of Kim, Carbonetto, Stephens and Anitescu 2020, J. Comput. Graph. Statist. 29(2). It stops early
-    where no step falls further, at the precision of float64; the returned gap says where that is.
+
+def minimise(
+    function: Function,
+    start: Vector,
+    gap: float,
+    quadratic: Quadratic = nonnegative,
+    hessian: Matrix | None = None,
+) -> Solution:
+    """Return the weights that minimise a convex `function`, from `start`, to the certified `gap`.
+
+    Each step minimises the quadratic model over the weights that `quadratic` allows, and then halves the step until
+    the value falls: the sequential quadratic programming of Kim, Carbonetto, Stephens and Anitescu 2020,
+    J. Comput. Graph. Statist. 29(2). It stops early where no step falls further, at the precision of float64; the
+    returned gap says where that is.
+
+    Args:
+        function: convex; infinite where it is not defined.
+        start: allowed weights (members,).
+        gap: the bound on value - minimum at which to stop.
+        quadratic: minimises a quadratic over the allowed weights.
+        hessian: one from nearby, such as of a part of the rows. It is kept, and the function not asked for its own,
+            while steps are fast with it.
     """
-    best, weights = function(start), start
-    for step in range(_MAX_STEPS):
-        if best.gap <= gap:
-            return Solution(weights, best.gap, step)
-        direction = _model_minimum(best, weights) - weights
+    keeping = hessian is not None
+    best, weights = function(start, not keeping), start
+    model = best.hessian if hessian is None else hessian
+    values = [best.value]
+    while best.gap > gap and len(values) <= _MAX_STEPS:
+        direction = quadratic(model, best.gradient, weights) - weights
         slope = float(best.gradient @ direction)
-        length, trial = 1.0, best
-        while length >= _SHORTEST_STEP:
-            trial = function(weights + length * direction)
-            if trial.value <= best.value + _SUFFICIENT_DECREASE * length * slope:
+        trial, length = _step(function, weights, direction, best.value, slope, curvature=not keeping)
+        if trial is None or slope >= 0:
+            if not keeping:
                 break
-            length /= 2
-        if length < _SHORTEST_STEP or slope >= 0:
-            return Solution(weights, best.gap, step)
+            trial, length = best, 0.0
+        if keeping and trial.gap > max(gap, best.gap / _FAST_ENOUGH):
+            trial, keeping = function(weights + length * direction, True), False  # noqa: FBT003 - Function's second
         best, weights = trial, weights + length * direction
-    return Solution(weights, best.gap, _MAX_STEPS)
+        values.append(best.value)
+        if not keeping:
+            model = best.hessian
+    return Solution(weights, best.gap, tuple(values), model)
 
 
-def _model_minimum(at: Evaluation, weights: Vector) -> Vector:
-    """Return the weights >= 0 at which the quadratic model of the function is least."""
-    from scipy.linalg import cholesky, solve_triangular
-    from scipy.optimize import nnls
-
-    # Copies of one member make the Hessian singular; this much of its own size makes the answer unique (equal
-    # shares) and costs no digit that float64 has.
-    ridge = 1e-10 * max(float(np.trace(at.hessian)) / len(weights), 1e-10)
-    hessian = at.hessian + ridge * np.eye(len(weights))
-    factor = cholesky(hessian, lower=True)
-    target = solve_triangular(factor, hessian @ weights - at.gradient, lower=True)
-    return np.asarray(nnls(factor.T, target)[0], dtype=np.float64)
+def _step(
+    function: Function, weights: Vector, direction: Vector, value: float, slope: float, *, curvature: bool
+) -> tuple[Evaluation | None, float]:
+    """Return the first of the halved steps at which the value falls enough, and its length; None where none is."""
+    length = 1.0
+    while length >= _SHORTEST_STEP:
+        trial = function(weights + length * direction, curvature)
+        if trial.value <= value + _SUFFICIENT_DECREASE * length * slope:
+            return trial, length
+        length /= 2
+    return None, 0.0

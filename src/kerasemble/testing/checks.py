@@ -14,7 +14,8 @@ from kerasemble.combiners import registry
 from kerasemble.combiners.base import Combiner, FittedCombiner, name_of
 from kerasemble.core.arrays import FloatArray
 from kerasemble.core.errors import KerasembleError
-from kerasemble.testing.samples import MEMBERS, hard, plain
+from kerasemble.core.predictions import Predictions
+from kerasemble.testing.samples import CLASSES, MEMBERS, fit, hard, plain
 
 Check: TypeAlias = Callable[[Combiner], None]
 
@@ -22,6 +23,8 @@ Check: TypeAlias = Callable[[Combiner], None]
 TOLERANCE = 1e-5
 # The same fit to the same rows in another order ends this close: solvers stop at a gap of 1e-8.
 SAME_FIT = 1e-6
+# Two fits to the same rows from different starts end this close: both within 1e-8 of the same minimum.
+SAME_FOLD = 1e-3
 
 
 def check_recipe_is_frozen_and_final(combiner: Combiner) -> None:
@@ -64,7 +67,7 @@ def check_name_is_its_own(combiner: Combiner) -> None:
 def check_survives_json(combiner: Combiner) -> None:
     """What was fitted is the same after a round trip through JSON, without NaN or infinity."""
     sample = plain()
-    fitted = combiner.fit(*sample)
+    fitted = fit(combiner, *sample)
     try:
         text = json.dumps(fitted.to_json(), allow_nan=False)
     except (TypeError, ValueError) as error:
@@ -84,11 +87,12 @@ def check_survives_json(combiner: Combiner) -> None:
 def check_leaves_inputs_untouched(combiner: Combiner) -> None:
     """Neither fitting nor combining writes to the arrays it is given."""
     seen, labels = plain()
-    learned = {name: np.array(array) for name, array in combiner.fit(seen, labels).learned.items()}
-    values = seen.values.astype(np.float64)
+    fitted = fit(combiner, seen, labels)
+    learned = {name: np.array(array) for name, array in fitted.learned.items()}
+    values = seen.only(fitted.members).values.astype(np.float64)
     given = {"labels": labels, "values": values, **{f"learned['{name}']": array for name, array in learned.items()}}
     before = {name: array.copy() for name, array in given.items()}
-    combiner.learn(seen, labels)
+    combiner.learn(seen, labels, np.ones(len(labels)))
     combiner.combine(values, learned, np)
     for name, array in given.items():
         require(
@@ -101,7 +105,7 @@ def check_order_of_samples_is_irrelevant(combiner: Combiner) -> None:
     """Rows and labels in another order teach the same, and give the same answers in that order."""
     seen, labels = plain()
     order = np.random.default_rng(1).permutation(seen.samples)
-    straight, shuffled = combiner.fit(seen, labels), combiner.fit(seen.rows(order), labels[order])
+    straight, shuffled = fit(combiner, seen, labels), fit(combiner, seen.rows(order), labels[order])
     remedy = f"{name_of(combiner)} must not depend on the order of rows. Sort, or seed by nothing that is ordered."
     for name, array in straight.learned.items():
         gap = _distance(array, shuffled.learned[name])
@@ -110,10 +114,71 @@ def check_order_of_samples_is_irrelevant(combiner: Combiner) -> None:
     require(gap <= TOLERANCE, f"Answers differ by {gap:.2g} after shuffling. {remedy}")
 
 
+def check_row_weights_count(combiner: Combiner) -> None:
+    """Rows of weight zero teach nothing, and only the ratios of weights matter."""
+    seen, labels = plain()
+    rows = np.flatnonzero(np.random.default_rng(3).random(seen.samples) < 0.8)
+    some = np.zeros(seen.samples)
+    some[rows] = 1
+    remedy = f"{name_of(combiner)} must weight each row by weights / weights.sum() in all that it sums over rows."
+    alone = fit(combiner, seen.rows(rows), labels[rows])(seen)
+    for what, fitted in {
+        "rows of weight zero are there": fit(combiner, seen, labels, sample_weight=some),
+        "all weights are a hundred times as large": fit(combiner, seen, labels, sample_weight=100 * some),
+    }.items():
+        gap = _distance(fitted(seen), alone)
+        require(gap <= TOLERANCE, f"Answers differ by {gap:.2g} where {what}. {remedy}")
+    lopsided = np.where(labels == 0, 50.0, 1.0)
+    if combiner.given(seen.members) is None:
+        fitted = fit(combiner, seen, labels, lopsided)
+        by_class = combiner.fit(seen, labels, class_weight={CLASSES[0]: 50})
+        gap = _distance(fitted(seen), by_class(seen))
+        require(gap <= TOLERANCE, f"Answers differ by {gap:.2g} where class_weight says the same. {remedy}")
+
+
+def check_folds_are_learned_as_by_themselves(combiner: Combiner) -> None:
+    """What is learned for several weightings of the rows at once is what is learned for each by itself."""
+    seen, labels = plain(400)
+    weights = [(np.arange(seen.samples) % 4 != fold).astype(np.float64) for fold in range(4)]
+    if combiner.given(seen.members) is not None:
+        return
+    for fold, (found, each) in enumerate(zip(combiner.learn_each(seen, labels, weights), weights, strict=True)):
+        rows = np.flatnonzero(each)
+        alone = combiner.learn(seen.rows(rows), labels[rows], each[rows])
+        for name, array in alone.learned.items():
+            gap = _distance(np.exp(array), np.exp(found.learned[name]))
+            require(
+                gap <= SAME_FOLD,
+                f"'{name}' of fold {fold} differs by {gap:.2g}. Let learn_each of {name_of(combiner)} return what "
+                "learn does, or leave it out.",
+            )
+
+
+def check_labels_are_taken(combiner: Combiner) -> None:
+    """Members that give labels only are combined as if they gave those classes a probability of one."""
+    seen, labels = plain()
+    votes = seen.values.argmax(axis=-1)
+    by_label = Predictions.from_labels(dict(zip(seen.members, votes, strict=True)), classes=seen.classes)
+    certain = dataclasses.replace(seen, values=np.eye(len(seen.classes), dtype=np.float32)[votes])
+    wanted = fit(combiner, certain, labels)
+    fitted = fit(combiner, by_label, labels)
+    remedy = "Read predictions by block, each and of_true_class, never by values."
+    gap = _distance(fitted(by_label), wanted(certain))
+    require(gap <= TOLERANCE, f"{name_of(combiner)} answers labels otherwise than certainty (by {gap:.2g}). {remedy}")
+    for predictions in (by_label, certain, seen):
+        answer = fitted(predictions)
+        decided = fitted.decide(predictions)
+        chosen = answer[np.arange(len(decided)), decided]
+        require(
+            (chosen >= answer.max(axis=-1) - SAME_FIT).all(),
+            f"decide of {name_of(combiner)} gives other classes than the argmax of combine. Make them one rule.",
+        )
+
+
 def check_rows_are_answered_alone(combiner: Combiner) -> None:
     """A row's answer does not depend on which other rows are asked with it."""
     seen, labels = plain()
-    fitted = combiner.fit(seen, labels)
+    fitted = fit(combiner, seen, labels)
     gap = _distance(fitted(seen)[7:9], fitted(seen.rows(slice(7, 9))))
     require(
         gap <= SAME_FIT,
@@ -129,8 +194,8 @@ def check_order_of_classes_is_irrelevant(combiner: Combiner) -> None:
         moved = dataclasses.replace(
             seen, values=seen.values[..., order], classes=tuple(seen.classes[index] for index in order)
         )
-        straight = combiner.fit(seen, labels)(seen)
-        other = combiner.fit(moved, np.argsort(order)[labels])(moved)
+        straight = fit(combiner, seen, labels)(seen)
+        other = fit(combiner, moved, np.argsort(order)[labels])(moved)
         # The edge of a winner among tied classes may be as small as 1e-5, so this must be smaller.
         gap = _distance(straight[..., order], other)
         require(
@@ -143,7 +208,7 @@ def check_order_of_classes_is_irrelevant(combiner: Combiner) -> None:
 def check_answers_are_probabilities(combiner: Combiner) -> None:
     """Answers are finite, within 0..1, and each row sums to one, also where members are degenerate."""
     for name, sample in {"plain members": plain(), **hard()}.items():
-        _require_probabilities(combiner.fit(*sample)(sample.predictions), f"{name_of(combiner)} of {name}")
+        _require_probabilities(fit(combiner, *sample)(sample.predictions), f"{name_of(combiner)} of {name}")
 
 
 def check_one_member_is_answered_or_refused(combiner: Combiner) -> None:
@@ -151,7 +216,7 @@ def check_one_member_is_answered_or_refused(combiner: Combiner) -> None:
     seen, labels = plain()
     alone = seen.only(MEMBERS[:1])
     try:
-        fitted = combiner.fit(alone, labels)
+        fitted = fit(combiner, alone, labels)
     except KerasembleError:
         return
     _require_probabilities(fitted(alone), f"{name_of(combiner)} of one member")
@@ -160,10 +225,11 @@ def check_one_member_is_answered_or_refused(combiner: Combiner) -> None:
 def check_takes_leading_axes(combiner: Combiner) -> None:
     """Values (members, samples, extra, classes) are combined place by place, as if each stood alone."""
     sample = plain()
-    fitted = combiner.fit(*sample)
+    fitted = fit(combiner, *sample)
     seen, other = sample.predictions, plain(seed=1).predictions
-    both = dataclasses.replace(seen, values=np.stack([seen.values, other.values], axis=2))
-    answer = combiner.combine(both.values.astype(np.float64), fitted.learned, np)
+    used = (each.only(fitted.members).values for each in (seen, other))
+    both = np.stack([values.astype(np.float64) for values in used], axis=2)
+    answer = combiner.combine(both, fitted.learned, np)
     wanted = np.stack([fitted(seen), fitted(other)], axis=1)
     remedy = "Act on the first axis (members) and the last (classes) alone: axis=0, axis=-1, tensordot(..., axes=1)."
     require(answer.shape == wanted.shape, f"{name_of(combiner)} gave {answer.shape} for {wanted.shape}. {remedy}")
@@ -197,6 +263,9 @@ NUMPY_CHECKS: tuple[Check, ...] = (
     check_survives_json,
     check_leaves_inputs_untouched,
     check_order_of_samples_is_irrelevant,
+    check_row_weights_count,
+    check_folds_are_learned_as_by_themselves,
+    check_labels_are_taken,
     check_rows_are_answered_alone,
     check_order_of_classes_is_irrelevant,
     check_answers_are_probabilities,

@@ -20,7 +20,7 @@ from kerasemble.ensemble.ensemble import Ensemble, load
 from kerasemble.members.backend import import_keras
 from kerasemble.members.member import Member
 from kerasemble.testing.checks import TOLERANCE, Check, require
-from kerasemble.testing.samples import CLASSES, hard, plain
+from kerasemble.testing.samples import CLASSES, fit, hard, plain
 
 
 def check_formula_uses_shared_words(combiner: Combiner) -> None:
@@ -37,7 +37,7 @@ def check_formula_uses_shared_words(combiner: Combiner) -> None:
 
 def check_keras_graph_agrees(combiner: Combiner) -> None:
     """The Keras model of the ensemble answers as NumPy does, tied and degenerate rows included."""
-    fitted = combiner.fit(*plain())
+    fitted = fit(combiner, *plain())
     seen = _rows()
     _require_same(_ensemble(fitted).predict(_inputs(seen)), fitted(seen), f"the Keras graph of {name_of(combiner)}")
 
@@ -45,7 +45,7 @@ def check_keras_graph_agrees(combiner: Combiner) -> None:
 def check_reloaded_file_agrees(combiner: Combiner) -> None:
     """The saved file answers as NumPy does, opened by bare Keras with its defaults and by kerasemble."""
     keras = import_keras()
-    fitted = combiner.fit(*plain())
+    fitted = fit(combiner, *plain())
     seen = _rows()
     x, wanted = _inputs(seen), fitted(seen)
     ensemble = _ensemble(fitted)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import warnings
 from typing import NamedTuple
 
 import numpy as np
 
+from kerasemble.combiners.base import Combiner, FittedCombiner
 from kerasemble.core.arrays import FloatArray, IntArray, softmax
+from kerasemble.core.errors import KerasembleWarning
 from kerasemble.core.predictions import Predictions
+from kerasemble.core.row_weights import RowWeights
 from kerasemble.core.tasks import Task
 
 MEMBERS = ("a", "b", "c")
@@ -51,6 +55,15 @@ def hard() -> dict[str, Sample]:
         "two classes": Sample(_predictions(softmax(np.log(values[..., :2]), np)), two),
         "tied votes": Sample(_predictions(_tied()), np.arange(4)),
     }
+
+
+def fit(
+    combiner: Combiner, predictions: Predictions, labels: IntArray, sample_weight: RowWeights | None = None
+) -> FittedCombiner:
+    """Return a combiner fitted to one of these samples, which are too small to be fitted to without a warning."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", KerasembleWarning)
+        return combiner.fit(predictions, labels, sample_weight=sample_weight)
 
 
 def _tied() -> FloatArray:

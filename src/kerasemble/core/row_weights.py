@@ -1,0 +1,103 @@
+"""How much each row counts, where something is learned and where it is scored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Literal, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+from kerasemble.core.arrays import IntArray, first
+from kerasemble.core.errors import KerasembleError
+
+RowWeights: TypeAlias = npt.NDArray[np.float64]
+ClassWeight: TypeAlias = Literal["balanced"] | Mapping[str, float] | Mapping[int, float]
+
+
+def row_weights(
+    labels: IntArray,
+    classes: Sequence[str],
+    sample_weight: npt.ArrayLike | None = None,
+    class_weight: ClassWeight | None = None,
+) -> RowWeights:
+    """Return what each row counts: its own weight times its class's, ones where neither is given.
+
+    Only their ratios matter: weights are divided by their sum wherever they are used.
+
+    Args:
+        labels: (samples,) class indices.
+        classes: the class names.
+        sample_weight: (samples,) finite numbers, none below zero.
+        class_weight: "balanced", for every class that occurs to count the same in all; or a weight for each class, by
+            name or by index, one where a class is left out.
+
+    Returns:
+        float64 array (samples,).
+
+    Raises:
+        KerasembleError: weights are negative, not finite, all zero, of another length, or name no class.
+
+    Example:
+        >>> row_weights(np.array([0, 0, 0, 1]), ["cat", "dog"], class_weight="balanced").round(2)
+        array([0.67, 0.67, 0.67, 2.  ])
+    """
+    weights = _as_weights(sample_weight, len(labels))
+    if class_weight is not None:
+        weights = weights * _by_class(class_weight, labels, classes)[labels]
+    if not weights.any():
+        msg = "All row weights are zero. At least one row needs a weight above zero."
+        raise KerasembleError(msg)
+    return weights
+
+
+def effective_rows(weights: RowWeights) -> float:
+    """Return the number of equally weighted rows that would tell as much: (sum of weights)**2 / sum of squares.
+
+    Rows of weight zero do not count. The source is Kish 1965, Survey Sampling.
+    """
+    # Scaled first, because the square of the largest floats is infinite.
+    scaled = weights / weights.max()
+    return float(scaled.sum() ** 2 / (scaled @ scaled))
+
+
+def _as_weights(given: npt.ArrayLike | None, samples: int) -> RowWeights:
+    if given is None:
+        return np.ones(samples)
+    try:
+        weights = np.asarray(given, dtype=np.float64)
+    except (TypeError, ValueError) as error:
+        msg = f"sample_weight must be numbers, one for each row. ({error})"
+        raise KerasembleError(msg) from error
+    if weights.shape != (samples,):
+        msg = f"sample_weight must be one number for each of {samples} rows. Received: shape {weights.shape}."
+        raise KerasembleError(msg)
+    bad = ~np.isfinite(weights) | (weights < 0)
+    if bad.any():
+        rows = np.flatnonzero(bad)
+        msg = f"sample_weight must be finite and not negative. Not so: {weights[rows[0]]}, in rows {first(rows)}."
+        raise KerasembleError(msg)
+    return weights
+
+
+def _by_class(given: ClassWeight, labels: IntArray, classes: Sequence[str]) -> RowWeights:
+    """Return a weight for each class (classes,)."""
+    if isinstance(given, str):
+        if given != "balanced":
+            msg = f"class_weight must be 'balanced' or a weight for each class. Received: class_weight={given!r}."
+            raise KerasembleError(msg)
+        counts = np.bincount(labels, minlength=len(classes))
+        return np.asarray(len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)))
+    weights = np.ones(len(classes))
+    position = {name: index for index, name in enumerate(classes)}
+    for key, weight in given.items():
+        # A name is looked up first: classes that are called "0", "1", ... mean the same either way.
+        index = position.get(str(key), key if isinstance(key, int) else None)
+        if index is None or not 0 <= index < len(classes):
+            msg = f"class_weight names '{key}', which is no class. The classes are: {first(list(classes), 20)}."
+            raise KerasembleError(msg)
+        if not np.isfinite(weight) or weight < 0:
+            msg = f"class_weight of '{key}' must be finite and not negative. Received: {weight}."
+            raise KerasembleError(msg)
+        weights[index] = weight
+    return weights
