@@ -27,14 +27,20 @@ _ROUNDING = 0.02
     default="auto",
     show_default=True,
     metavar="NAME",
-    help="auto takes the best on rows that its fit did not see; or average, geometric-average, majority-vote, "
-    "weighted-average, weighted-geometric-average.",
+    help="auto takes the best of a few on rows that its fit did not see; or average, weighted-average, majority-vote, "
+    "weighted-geometric-average, greedy-selection, stacking, ...: the guide lists them, and so does a wrong name.",
 )
 @click.option(
     "--weights",
     metavar="W1,W2,...",
     help="One for each member in order, summing to one, for weighted-average (taken where no combiner is named) or "
     "majority-vote; or 'scores', for weighted-average.",
+)
+@click.option("--max-members", type=click.IntRange(1), metavar="K", help="Keep at most so many members.")
+@click.option(
+    "--class-weight",
+    metavar="balanced|NAME=W,...",
+    help="How much the rows of each class count, in the fit and in the scores; balanced for all classes alike.",
 )
 @options.shared(options.classes, options.data_range, options.image_size)
 @click.option("--cv", type=click.IntRange(2, 100), default=5, show_default=True, help="Folds of the comparison.")
@@ -49,6 +55,8 @@ def combine(
     out: Path,
     combiner: str,
     weights: str | None,
+    max_members: int | None,
+    class_weight: str | None,
     classes: list[str] | None,
     data_range: tuple[float, float] | None,
     image_size: tuple[int, int] | None,
@@ -71,6 +79,7 @@ def combine(
 
     check_suffix(out, ".keras", "An ensemble is")
     chosen = choose_combiner(combiner, weights)
+    by_class = None if class_weight is None else options.parse_class_weight(class_weight)
     members = options.collect_members(models, members_file)
     options.check_outputs([out, report], [*(each.path for each in members), members_file, data], overwrite=overwrite)
     loaded = load_labelled(data, image_size)
@@ -82,6 +91,8 @@ def combine(
             chosen,
             classes=options.agree(classes, loaded.classes, data),
             data_range=data_range,
+            max_members=max_members,
+            class_weight=by_class,
             cv=cv,
             seed=seed,
             store=store,

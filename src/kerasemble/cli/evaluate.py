@@ -12,6 +12,7 @@ from kerasemble.cli.output import print_report, progress_bars
 
 @click.command()
 @options.shared(options.paths, options.members, options.data, options.classes, options.data_range, options.image_size)
+@click.option("--fitted-rows", is_flag=True, help="Score an ensemble on the very rows that it was fitted to.")
 @options.shared(options.store, options.batch_size, options.as_json, options.quiet)
 def evaluate(
     *,
@@ -21,6 +22,7 @@ def evaluate(
     classes: list[str] | None,
     data_range: tuple[float, float] | None,
     image_size: tuple[int, int] | None,
+    fitted_rows: bool,
     store: Path | None,
     batch_size: int,
     as_json: bool,
@@ -48,5 +50,6 @@ def evaluate(
             store=store,
             batch_size=batch_size,
             progress=progress,
+            fitted_rows=fitted_rows,
         )
     print_report(report, as_json=as_json, quiet=quiet)

@@ -11,6 +11,7 @@ import click
 
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import check_target
+from kerasemble.core.row_weights import ClassWeight
 from kerasemble.members.listing import load_members
 from kerasemble.members.member import Member
 
@@ -91,6 +92,20 @@ def parse_size(value: str) -> tuple[int, int]:
     if height.isdecimal() and width.isdecimal() and int(height) and int(width):
         return int(height), int(width)
     message = f"'{value}' is not a size. Write HEIGHTxWIDTH, for example 64x64."
+    raise click.BadParameter(message)
+
+
+def parse_class_weight(value: str) -> ClassWeight:
+    """Return "balanced", or the weight of each class from "NAME=W,..."."""
+    if value == "balanced":
+        return "balanced"
+    pairs = [part.rpartition("=") for part in split(value)]
+    try:
+        if all(name for name, _, _ in pairs):
+            return {name.strip(): float(weight) for name, _, weight in pairs}
+    except ValueError:
+        pass  # the same message says it all
+    message = f"'{value}' is no class weight. Write balanced, or NAME=W,..., for example benign=1,malign=5."
     raise click.BadParameter(message)
 
 

@@ -104,8 +104,10 @@ def print_ensemble(ensemble: Ensemble, path: Path, *, as_json: bool, quiet: bool
         return
     if ensemble.report is not None:
         print_report(ensemble.report, as_json=False, quiet=quiet)
+    elif not quiet:
+        click.echo(f"{ensemble.combiner!r}.")
     if not quiet:
-        click.echo(f"{ensemble.combiner!r}.\nEnsemble: {path}")
+        click.echo(f"Ensemble: {path}")
 
 
 def ensemble_json(ensemble: Ensemble, path: Path) -> str:

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.alignment import Alignment
-from kerasemble.core.arrays import FloatArray, IntArray, Tensor, Vocabulary, as_probabilities, blocks
+from kerasemble.core.arrays import FloatArray, IntArray, Tensor, Vocabulary, as_probabilities, blocks, first
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.labels import encode_labels
 from kerasemble.core.predictions import Predictions
@@ -126,12 +126,15 @@ class Combiner(abc.ABC):
         return self
 
     def decide(self, values: npt.NDArray[Any], learned: Learned, classes: int) -> IntArray:
-        """Return the most probable class (samples, ...) of a block of `Predictions.values`.
+        """Return the most probable class (samples, ...) of some rows of `Predictions.values`.
 
         It is the argmax of `combine`; overridden where the decision alone can be had faster.
         """
-        probabilities = as_probabilities(values, classes, np.float64)
-        return np.asarray(self.combine(probabilities, learned, np).argmax(axis=-1), dtype=np.int64)
+        decided = []
+        for rows in blocks(values.shape[1], len(values) * classes):
+            probabilities = as_probabilities(values[:, rows], classes, np.float64)
+            decided.append(self.combine(probabilities, learned, np).argmax(axis=-1))
+        return np.concatenate(decided)
 
     @final
     def fit(
@@ -156,6 +159,11 @@ class Combiner(abc.ABC):
         found = self._learn(predictions, y, sample_weight, class_weight)
         for sentence in found.warnings:
             warn(sentence)
+        return self.fitted(found, predictions)
+
+    @final
+    def fitted(self, found: Fit, predictions: Predictions) -> FittedCombiner:
+        """Return this recipe together with what was learned from the predictions, less the members it does not need."""
         learned, members, alignment = found.learned, predictions.members, predictions.alignment
         used = self.used(learned)
         # Where every weight is zero the formula still answers, and needs a member to answer by.
@@ -164,8 +172,9 @@ class Combiner(abc.ABC):
             kept = predictions.only([members[index] for index in used])
             members, alignment = kept.members, kept.alignment
         left_out = tuple(name for name in predictions.members if name not in members)
+        fitted_on = predictions.data if learned and self.given(predictions.members) is None else None
         return FittedCombiner(
-            self, learned, members, predictions.classes, predictions.task, alignment, found.gap, left_out
+            self, learned, members, predictions.classes, predictions.task, alignment, found.gap, left_out, fitted_on
         )
 
     def _learn(
@@ -241,6 +250,7 @@ class FittedCombiner:
         gap: the certified bound on how far what the weights minimise is above its least value, None where they are
             not solved for.
         left_out: members that it was fitted to and does not need: their weight is zero.
+        fitted_on: SHA-256 of the data that it learned from, None where it learned nothing or that is not known.
     """
 
     combiner: Combiner
@@ -251,6 +261,7 @@ class FittedCombiner:
     alignment: Alignment | None = None
     gap: float | None = None
     left_out: tuple[str, ...] = ()
+    fitted_on: str | None = None
 
     def __call__(self, predictions: Predictions) -> FloatArray:
         """Return the combined probabilities (samples, ..., classes), in the dtype of the predictions.
@@ -282,7 +293,7 @@ class FittedCombiner:
         values = self._values(predictions)
         shape = values.shape[1:] if predictions.labels_only else values.shape[1:-1]
         result = np.empty(shape, dtype=np.int64)
-        for rows in blocks(predictions.samples, values[:, :1].size):
+        for rows in blocks(predictions.samples, len(values)):
             result[rows] = self.combiner.decide(values[:, rows], self.learned, len(self.classes))
         return result
 
@@ -310,6 +321,7 @@ class FittedCombiner:
             "alignment": None if self.alignment is None else self.alignment.to_json(),
             "gap": self.gap,
             "left_out": list(self.left_out),
+            "fitted_on": self.fitted_on,
         }
 
     @classmethod
@@ -324,13 +336,14 @@ class FittedCombiner:
             None if data["alignment"] is None else Alignment.from_json(data["alignment"]),
             data.get("gap"),
             tuple(data.get("left_out", ())),
+            data.get("fitted_on"),
         )
 
     def __repr__(self) -> str:
         """Say what was learned, as a person reads it."""
         found = self.combiner.describe(self.learned, self.members, self.classes)
         notes = [] if self.gap is None else [f"within {_power_of_ten(self.gap)} of the optimum"]
-        notes += [f"left out: {', '.join(self.left_out)}"] if self.left_out else []
+        notes += [f"left out: {first(self.left_out)}"] if self.left_out else []
         in_brackets = f" ({'; '.join(notes)})" if notes else ""
         return f"Fitted {label(self.combiner)}{found}{in_brackets}"
 

@@ -41,6 +41,7 @@ class Predictions:
         task: what the last axis means.
         alignment: how each member was read, where models were run; it is what lets a fitted combiner become a
             Keras model again.
+        data: SHA-256 of the data that models were run on, None where that is not known.
         ordered: False where members name the classes in different orders and nobody said which one integer labels
             follow.
 
@@ -58,6 +59,7 @@ class Predictions:
     task: Task
     alignment: Alignment | None = None
     ordered: bool = True
+    data: str | None = None
 
     @classmethod
     def from_arrays(
@@ -190,7 +192,9 @@ class Predictions:
 
     def rows(self, index: npt.NDArray[np.integer] | slice) -> Predictions:
         """Return the predictions for some of the rows, an index array or a slice."""
-        return dataclasses.replace(self, values=self.values[:, index])
+        # An index array itself would leave the rows, not the members, outermost in memory.
+        taken = self.values[:, index] if isinstance(index, slice) else self.values.take(index, axis=1)
+        return dataclasses.replace(self, values=taken, data=None)
 
     def only(self, names: Sequence[str]) -> Predictions:
         """Return the predictions of some of the members, in the order of `names`.
@@ -223,6 +227,7 @@ class Predictions:
         record = {
             "task": self.task.value,
             "ordered": self.ordered,
+            "data": self.data,
             "alignment": None if self.alignment is None else self.alignment.to_json(),
         }
         with atomic_target(path, overwrite=overwrite) as temporary, temporary.open("wb") as file:
@@ -248,7 +253,8 @@ class Predictions:
                 values, members, classes = file["values"], file["members"].tolist(), file["classes"].tolist()
                 record = json.loads(str(file["record"]))
             alignment = None if record["alignment"] is None else Alignment.from_json(record["alignment"])
-            return cls(values, tuple(members), tuple(classes), Task(record["task"]), alignment, record["ordered"])
+            named = (tuple(members), tuple(classes), Task(record["task"]))
+            return cls(values, *named, alignment, record["ordered"], record.get("data"))
         except (
             Exception
         ) as error:  # NumPy raises OSError, ValueError, KeyError, BadZipFile, EOFError, ... for a bad file

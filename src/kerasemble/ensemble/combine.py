@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Sequence
 
 import numpy.typing as npt
 
-from kerasemble.combiners import find, registry
+from kerasemble.combiners import find
 from kerasemble.combiners.average import Average
-from kerasemble.combiners.base import Combiner, name_of
+from kerasemble.combiners.base import Combiner, label, name_of, recipe_from_json, recipe_to_json
+from kerasemble.core.errors import KerasembleError
+from kerasemble.core.row_weights import ClassWeight
 from kerasemble.ensemble.ensemble import Ensemble
-from kerasemble.evaluation.compare import choose, compare
+from kerasemble.evaluation.compare import choose, compare, default_combiners
 from kerasemble.members.member import Member, Model, as_members
 from kerasemble.scoring.predict import Progress, predict
 
@@ -24,6 +27,9 @@ def combine(
     *,
     classes: Sequence[object] | None = None,
     data_range: tuple[float, float] | None = None,
+    max_members: int | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    class_weight: ClassWeight | None = None,
     cv: int = 5,
     seed: int = 0,
     store: str | os.PathLike[str] | None = None,
@@ -40,6 +46,10 @@ def combine(
             be a single member: then the ensemble holds that one alone.
         classes: class names in the order wanted; the members' own where left out.
         data_range: lowest and highest value the data can take; detected where left out and where a member asks.
+        max_members: how many members may be kept; the others are neither run nor saved. Of the combiners, those that
+            can choose members are then considered.
+        sample_weight: (samples,) how much each row counts, in the fit and in the scores; only ratios matter.
+        class_weight: "balanced", or how much the rows of each class count, by name or index; likewise.
         cv: number of folds of the comparison.
         seed: of the division into folds.
         store: folder in which the members' answers are kept, as in `predict`.
@@ -59,17 +69,36 @@ def combine(
     """
     asked = find(combiner)() if isinstance(combiner, str) and combiner != "auto" else combiner
     named = as_members(members)
-    recipes = {name: kind() for name, kind in registry().items()}
     if isinstance(asked, Combiner):
+        asked = asked if max_members is None else _sparse([asked], max_members)[0]
         asked.given([str(member.name) for member in named])  # weights that do not fit fail before anything is run
-        recipes[name_of(asked)] = asked
     seen = predict(
         named, x, classes=classes, data_range=data_range, store=store, batch_size=batch_size, progress=progress
     )
-    chosen_from = list(recipes.values())
-    report = compare(seen, y, chosen_from, cv=cv, seed=seed, prefer=asked if isinstance(asked, Combiner) else None)
-    picked = asked if isinstance(asked, Combiner) else choose(report, chosen_from)
+    recipes = default_combiners(seen) if max_members is None else _sparse(default_combiners(seen), max_members)
+    preferred = asked if isinstance(asked, Combiner) else None
+    if preferred is not None:
+        recipes = [*(each for each in recipes if name_of(each) != name_of(preferred)), preferred]
+    report = compare(
+        seen, y, recipes, cv=cv, seed=seed, prefer=preferred, sample_weight=sample_weight, class_weight=class_weight
+    )
+    picked = choose(report, recipes) if preferred is None else preferred
     if isinstance(picked, Combiner):
-        return Ensemble(named, picked.fit(seen, y), data_range=data_range, report=report)
+        fitted = picked.fit(seen, y, sample_weight=sample_weight, class_weight=class_weight)
+        report = dataclasses.replace(report, fitted=f"{fitted!r}.")
+        return Ensemble(named, fitted, data_range=data_range, report=report)
     alone = [member for member in named if member.name == picked]
     return Ensemble(alone, Average().fit(seen.only([picked])), data_range=data_range, report=report)
+
+
+def _sparse(combiners: Sequence[Combiner], max_members: int) -> list[Combiner]:
+    """Return those combiners that can choose members, held to so many.
+
+    Raises:
+        KerasembleError: none can.
+    """
+    able = [each for each in combiners if any(field.name == "max_members" for field in dataclasses.fields(each))]
+    if not able:
+        msg = f"A {label(combiners[0])} needs all members, so max_members={max_members} does not go with it."
+        raise KerasembleError(msg)
+    return [recipe_from_json({**recipe_to_json(each), "max_members": max_members}) for each in able]

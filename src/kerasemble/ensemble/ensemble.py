@@ -65,9 +65,10 @@ class Ensemble:
     ) -> None:
         """Check members and combiner; nothing is loaded or run yet."""
         self.combiner: Combiner | FittedCombiner = Average() if combiner is None else combiner
-        self.members = as_members(members)
+        self._given = as_members(members)
+        self.members = self._given
         if isinstance(self.combiner, FittedCombiner):
-            self.members = _in_order(self.members, self.combiner.members)
+            self.members = _used(self._given, self.combiner)
             _check_options(self.combiner, classes, data_range)
         elif len(self.members) == 1:
             warn(f"There is one member ('{self.members[0].name}'): nothing to combine.")
@@ -145,7 +146,8 @@ class Ensemble:
             KerasembleError: the combiner has to learn first, a member cannot be copied, or nothing was run yet and
                 the members alone do not say what their input and output is.
         """
-        return build_graph(self.members, self._align(None))
+        fitted = self._align(None)
+        return build_graph(_used(self.members, fitted), fitted)
 
     def trained(self, model: Model) -> Ensemble:
         """Return this ensemble with what `model`, which `to_keras` made, learned by training since.
@@ -167,10 +169,10 @@ class Ensemble:
         """
         fitted = self._align(None)
         record = make_record(fitted, self._member_records(), self.report)
-        return write_archive(build_graph(self.members, fitted), record, path, overwrite=overwrite)
+        return write_archive(build_graph(_used(self.members, fitted), fitted), record, path, overwrite=overwrite)
 
     def _member_records(self) -> list[dict[str, Any]]:
-        return member_records(self.members) if self._records is None else self._records
+        return member_records(self._given) if self._records is None else self._records
 
     def _align(self, x: npt.NDArray[Any] | None) -> FittedCombiner:
         """Return the fitted combiner with its alignment, found on the first rows of `x`, or on noise where None."""
@@ -189,6 +191,7 @@ class Ensemble:
         if x is not None:
             # What noise told is for one model only: data may have another shape.
             self.combiner = fitted
+            self.members = _used(self.members, fitted)
         return fitted
 
     def __repr__(self) -> str:
@@ -282,13 +285,15 @@ def _check_options(
         raise KerasembleError(msg)
 
 
-def _in_order(members: Sequence[Member], names: tuple[str, ...]) -> tuple[Member, ...]:
-    """Return members in the order that a combiner was fitted for."""
+def _used(members: Sequence[Member], fitted: FittedCombiner) -> tuple[Member, ...]:
+    """Return the members that a combiner needs, in its order; those that it left out may be there too."""
     known = {name_of(member): member for member in members}
-    if set(known) != set(names):
-        msg = f"The combiner was fitted for the members {first(names, 20)}. Received: {first(list(known), 20)}."
+    if not set(fitted.members) <= set(known) <= {*fitted.members, *fitted.left_out}:
+        msg = (
+            f"The combiner was fitted for the members {first(fitted.members, 20)}. Received: {first(list(known), 20)}."
+        )
         raise KerasembleError(msg)
-    return tuple(known[name] for name in names)
+    return tuple(known[name] for name in fitted.members)
 
 
 def _check_like_fitted(x: npt.NDArray[Any], fitted: FittedCombiner) -> None:

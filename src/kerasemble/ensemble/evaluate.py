@@ -15,6 +15,8 @@ from kerasemble.members.copying import layer_from_json
 from kerasemble.members.files import sha256
 from kerasemble.members.member import Member, Model, as_members, name_of
 from kerasemble.scoring.predict import Progress, predict
+from kerasemble.scoring.sources import check_data
+from kerasemble.scoring.store import data_fingerprint
 
 
 def evaluate(
@@ -27,6 +29,7 @@ def evaluate(
     store: str | os.PathLike[str] | None = None,
     batch_size: int = 256,
     progress: Progress | None = None,
+    fitted_rows: bool = False,
 ) -> Report:
     """Score models as they are, nothing fitted, and each ensemble among them against the best of the others.
 
@@ -42,6 +45,7 @@ def evaluate(
         store: folder in which the models' answers are kept, as in `predict`.
         batch_size: samples at a time.
         progress: called with a model's name, the rows done and the rows in all.
+        fitted_rows: score an ensemble on the very rows that it was fitted to; what comes out says nothing of others.
 
     Returns:
         Scores, intervals and a verdict; it prints itself.
@@ -53,6 +57,8 @@ def evaluate(
         >>> print(evaluate(["ensemble.keras", "a.keras", "b.h5"], x_test, y_test))  # doctest: +SKIP
     """
     read = read_by_records(models, classes, data_range)
+    if not fitted_rows:
+        _check_unseen(read.members, data_fingerprint(check_data(x)))
     seen = predict(
         read.members,
         x,
@@ -63,6 +69,21 @@ def evaluate(
         progress=progress,
     )
     return score(seen, y, [name_of(member) for member in read.members if member.record is not None])
+
+
+def _check_unseen(members: Sequence[Member], data: str) -> None:
+    """Refuse ensembles that learned from these very rows.
+
+    Raises:
+        KerasembleError: one did.
+    """
+    for member in members:
+        if member.record is not None and member.record["fitted"].get("fitted_on") == data:
+            msg = (
+                f"'{member.name}' was fitted to these very rows, so its score on them would be too good. Give rows "
+                "that nobody has seen, or fitted_rows=True (--fitted-rows) to score it on them all the same."
+            )
+            raise KerasembleError(msg)
 
 
 class ReadByRecords(NamedTuple):

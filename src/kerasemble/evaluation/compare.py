@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from typing import Literal
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.combiners import find, registry
+from kerasemble.combiners import find
 from kerasemble.combiners.base import Combiner, label
 from kerasemble.core.arrays import FloatArray, IntArray, first
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.labels import encode_labels
 from kerasemble.core.metrics import hits, log_losses
 from kerasemble.core.predictions import Predictions
+from kerasemble.core.row_weights import ClassWeight, RowWeights, effective_rows, row_weights
 from kerasemble.evaluation.crossfit import cross_fit, stratified_folds
-from kerasemble.evaluation.report import Report, Score
+from kerasemble.evaluation.report import Measure, Report, Score
 from kerasemble.evaluation.significance import paired_interval
 from kerasemble.evaluation.suspicions import lone_member, suspicions
 
@@ -25,8 +26,35 @@ from kerasemble.evaluation.suspicions import lone_member, suspicions
 # cross-fitted loss was worse than always taking the shrunk log-linear pool, which is what `auto` then takes.
 _ENOUGH_TO_CHOOSE = 200
 _WITHOUT_CHOICE = "weighted-geometric-average"
+_PLAIN_MEAN = "average"
+# What is compared where nothing is named: what won on one of the pools of benchmarks/quality.py, and what people ask
+# for. The more are compared, the more the best of them is so by chance.
+_FOR_PROBABILITIES = ("average", "geometric-average", "majority-vote", "weighted-average", "weighted-geometric-average")
+_FOR_LABELS = ("average", "majority-vote", "weighted-average", "weighted-geometric-average")
 # A gain in confidence below this, in nats, is not worth a sentence.
 _WORTH_SAYING = 0.001
+
+
+class Rows(NamedTuple):
+    """What is scored: predictions, the class index (samples,) of each row, and how much it counts (samples,)."""
+
+    predictions: Predictions
+    labels: IntArray
+    weights: RowWeights
+
+    def mean(self, values: RowWeights) -> float:
+        """Return the weighted mean of numbers (samples,)."""
+        return float(self.weights @ values / self.weights.sum())
+
+    def losses(self, values: FloatArray, measure: Measure) -> npt.NDArray[np.float64]:
+        """Return each row's loss under probabilities (samples, classes)."""
+        return log_losses(values, self.labels) if measure == "log loss" else 1 - hits(values, self.labels)
+
+
+def default_combiners(predictions: Predictions) -> list[Combiner]:
+    """Return the combiners that are compared where none are named."""
+    names = _FOR_LABELS if predictions.labels_only else _FOR_PROBABILITIES
+    return [find(name)() for name in names]
 
 
 def compare(
@@ -37,6 +65,8 @@ def compare(
     cv: int = 5,
     seed: int = 0,
     prefer: Combiner | None = None,
+    sample_weight: npt.ArrayLike | None = None,
+    class_weight: ClassWeight | None = None,
 ) -> Report:
     """Score every member and every combiner, and say whether combining is worth it.
 
@@ -47,10 +77,13 @@ def compare(
     Args:
         predictions: (members, samples, ..., classes) of data that the members were not trained on.
         y: (samples,) labels: class indices, names, or one-hot rows.
-        combiners: the ones to compare; every known one with its defaults where left out.
+        combiners: the ones to compare; those of `default_combiners` where left out.
         cv: number of folds, at least 2; fewer where there are fewer rows.
         seed: of the division into folds.
         prefer: the one of `combiners` that the verdict is about; the best where left out.
+        sample_weight: (samples,) how much each row counts, where something is learned and in the scores.
+        class_weight: "balanced", or how much the rows of each class count, by name or index; likewise. With "balanced"
+            the accuracy is the balanced accuracy.
 
     Returns:
         The scores, the intervals and the verdict; it prints itself.
@@ -70,20 +103,27 @@ def compare(
     if predictions.samples < 2 or cv < 2:
         msg = f"Cross-fitting needs two labelled rows and two folds. Received: {predictions.samples} rows, cv={cv}."
         raise KerasembleError(msg)
+    weights = row_weights(labels, predictions.classes, sample_weight, class_weight)
+    if np.count_nonzero(weights) < 2:
+        msg = "Only one row has a weight above zero. Cross-fitting needs two."
+        raise KerasembleError(msg)
+    if not weights.all():
+        kept = np.flatnonzero(weights)
+        predictions, labels, weights = predictions.rows(kept), labels[kept], weights[kept]
     folds = stratified_folds(labels, min(cv, predictions.samples), seed)
-    chosen_from = list(combiners) if combiners is not None else [kind() for kind in registry().values()]
+    chosen_from = list(combiners) if combiners is not None else default_combiners(predictions)
     if prefer is not None and prefer not in chosen_from:
         msg = f"prefer={prefer} is not among the combiners that are compared: {first(chosen_from)}. Add it to them."
         raise KerasembleError(msg)
     names = _names(chosen_from)
     preferred = None if prefer is None else names[chosen_from.index(prefer)]
-    fits = [cross_fit(combiner, predictions, labels, folds) for combiner in chosen_from]
-    results = list(zip(names, fits, strict=True))
-    report = _report(predictions, labels, results, int(folds.max()) + 1, preferred)
+    fits = [cross_fit(combiner, predictions, labels, folds, weights) for combiner in chosen_from]
+    scored = Rows(predictions, labels, weights)
+    report = _report(scored, list(zip(names, fits, strict=True)), int(folds.max()) + 1, preferred)
     verdict = report.verdict
     if report.chosen.kind == "combiner" and report.chosen.gain.low > 0:
         index = names.index(report.chosen.name)
-        verdict += _by_confidence(chosen_from[index], fits[index], report.best_member.name, predictions, labels, folds)
+        verdict += _by_confidence(chosen_from[index], fits[index], report.best_member.name, scored, folds)
     report = dataclasses.replace(report, verdict=verdict, warnings=(*lone_member(predictions), *report.warnings))
     for warning in report.warnings:
         warn(warning)
@@ -94,8 +134,7 @@ def _by_confidence(
     combiner: Combiner,
     combined: FloatArray,
     best: str,
-    predictions: Predictions,
-    labels: IntArray,
+    rows: Rows,
     folds: IntArray,
 ) -> str:
     """Return a sentence on what the best member gains alone by the same fit, where that is anything.
@@ -103,14 +142,15 @@ def _by_confidence(
     A combiner whose weights need not sum to one sharpens or softens as well. What that alone brings is no merit of
     combining, and can be the whole of a gain.
     """
-    if combiner.given(predictions.members) is not None:
+    predictions, labels, weights = rows
+    if combiner.given(predictions.members) is not None or predictions.labels_only:
         return ""
     alone = predictions.only([best])
-    fitted = log_losses(cross_fit(combiner, alone, labels, folds), labels)
-    if fitted.mean() > log_losses(alone.values[0], labels).mean() - _WORTH_SAYING:
+    fitted = log_losses(cross_fit(combiner, alone, labels, folds, weights), labels)
+    if rows.mean(fitted) > rows.mean(log_losses(alone.values[0], labels)) - _WORTH_SAYING:
         return ""
-    said = f"{best} alone, its confidence fitted in the same way, has {fitted.mean():.3f}"
-    if paired_interval(fitted, log_losses(combined, labels)).low > 0:
+    said = f"{best} alone, its confidence fitted in the same way, has {rows.mean(fitted):.3f}"
+    if paired_interval(fitted, log_losses(combined, labels), weights).low > 0:
         return f" {said}."
     return f" But {said}: the gain is in confidence, and combining adds nothing that is sure."
 
@@ -135,7 +175,8 @@ def score(predictions: Predictions, y: npt.ArrayLike, ensembles: Sequence[str] =
         raise KerasembleError(msg)
     members = [name for name in predictions.members if name not in ensembles]
     combined = [(name, predictions.only([name]).values[0]) for name in ensembles] if members else []
-    report = _report(predictions.only(members or predictions.members), labels, combined, 1)
+    rows = Rows(predictions.only(members or predictions.members), labels, np.ones(len(labels)))
+    report = _report(rows, combined, 1)
     for warning in report.warnings:
         warn(warning)
     return report
@@ -155,44 +196,60 @@ def _names(combiners: Sequence[Combiner]) -> list[str]:
     return [kind if kinds.count(kind) == 1 else repr(combiner) for combiner, kind in pairs]
 
 
-def _report(
-    predictions: Predictions,
-    labels: IntArray,
-    combined: Sequence[tuple[str, FloatArray]],
-    folds: int,
-    preferred: str | None = None,
-) -> Report:
-    losses = [log_losses(values, labels) for values in predictions.values]
-    baseline = losses[int(np.argmin([loss.mean() for loss in losses]))]
+def _report(rows: Rows, combined: Sequence[tuple[str, FloatArray]], folds: int, preferred: str | None = None) -> Report:
+    predictions, labels, weights = rows
+    measure: Measure = "error rate" if predictions.labels_only else "log loss"
+    losses = [rows.losses(values, measure) for values in predictions.each()]
+    baseline = losses[int(np.argmin([rows.mean(loss) for loss in losses]))]
 
     def scored(name: str, kind: Literal["member", "combiner"], values: FloatArray) -> Score:
-        loss = log_losses(values, labels)
-        accuracy = float(hits(values, labels).mean())
-        return Score(name, kind, accuracy, float(loss.mean()), paired_interval(baseline, loss))
+        certain = kind == "member" and predictions.labels_only
+        log_loss = None if certain else rows.mean(log_losses(values, labels))
+        gain = paired_interval(baseline, rows.losses(values, measure), weights)
+        return Score(name, kind, rows.mean(hits(values, labels)), log_loss, gain)
 
     members = [
-        scored(name, "member", values) for name, values in zip(predictions.members, predictions.values, strict=True)
+        scored(name, "member", values) for name, values in zip(predictions.members, predictions.each(), strict=True)
     ]
     candidates = [scored(name, "combiner", values) for name, values in combined]
-    best_member = min(members, key=lambda each: each.log_loss)
-    considered, note = _considered(candidates, predictions.samples if folds > 1 else None)
+    best_member = min(members, key=lambda each: each.loss(measure))
+    considered, note = _considered(candidates, effective_rows(weights) if folds > 1 else None)
     if folds > 1 and len(members) == 1:
         considered, note = [], ""
     if preferred is None:
-        chosen = min([best_member, *considered], key=lambda each: each.log_loss)
+        # Of two that err equally often the surer one is taken.
+        chosen = min([best_member, *considered], key=lambda each: (each.loss(measure), each.log_loss or 0.0))
     else:
         considered, note = [each for each in candidates if each.name == preferred], ""
         chosen = considered[0]
+    verdict = _verdict(chosen, candidates, considered, best_member, measure) + note
+    if chosen.kind == "combiner" and folds > 1:
+        verdict += _against_the_mean(chosen, dict(combined), rows, measure)
     return Report(
         scores=(*members, *candidates),
         best_member=best_member,
         chosen=chosen,
-        verdict=_verdict(chosen, candidates, considered, best_member) + note,
+        verdict=verdict,
         samples=predictions.samples,
         folds=folds,
         warnings=suspicions(predictions, labels),
         readings=_readings(predictions),
+        measure=measure,
     )
+
+
+def _against_the_mean(chosen: Score, combined: Mapping[str, FloatArray], rows: Rows, measure: Measure) -> str:
+    """Return a sentence where it is not sure that the chosen combiner is better than the plain mean."""
+    if chosen.name == _PLAIN_MEAN or _PLAIN_MEAN not in combined:
+        return ""
+    mean, own = (rows.losses(combined[name], measure) for name in (_PLAIN_MEAN, chosen.name))
+    gain, low, high = paired_interval(mean, own, rows.weights)
+    if low > 0:
+        return ""
+    than = f"{measure} {rows.mean(mean):.3f} of the plain mean"
+    if gain <= 0:
+        return f" It is no better than {than}: keep {_PLAIN_MEAN} ({low:.3f} to {high:.3f})."
+    return f" Against {than} the gain of {gain:.3f} may be chance ({low:.3f} to {high:.3f})."
 
 
 def _readings(predictions: Predictions) -> dict[str, str]:
@@ -202,7 +259,7 @@ def _readings(predictions: Predictions) -> dict[str, str]:
     return dict(zip(predictions.members, described, strict=True))
 
 
-def _considered(candidates: Sequence[Score], fitted_to: int | None) -> tuple[Sequence[Score], str]:
+def _considered(candidates: Sequence[Score], fitted_to: float | None) -> tuple[Sequence[Score], str]:
     """Return those candidates that may be chosen, and what to add to the verdict.
 
     `fitted_to` is the number of rows by which it is chosen, None where nothing was fitted.
@@ -210,18 +267,20 @@ def _considered(candidates: Sequence[Score], fitted_to: int | None) -> tuple[Seq
     if fitted_to is None or fitted_to >= _ENOUGH_TO_CHOOSE or len(candidates) < 2:
         return candidates, ""
     default = [each for each in candidates if each.name == label(find(_WITHOUT_CHOICE))]
-    note = f" {fitted_to} rows are too few to choose among combiners by"
+    note = f" {fitted_to:.0f} rows are too few to choose among combiners by"
     return (default, f"{note}, so only the default was considered.") if default else (candidates, f"{note}.")
 
 
-def _verdict(chosen: Score, candidates: Sequence[Score], considered: Sequence[Score], best_member: Score) -> str:
+def _verdict(
+    chosen: Score, candidates: Sequence[Score], considered: Sequence[Score], best_member: Score, measure: Measure
+) -> str:
     """Return in a sentence what to do, where of the candidates only those `considered` could be chosen."""
     if not considered:
         only = "the only member" if candidates else "the best"
-        return f"{best_member.name} is {only}: log loss {best_member.log_loss:.3f}."
+        return f"{best_member.name} is {only}: {measure} {best_member.loss(measure):.3f}."
     if chosen.kind == "member":
-        rival = min(considered, key=lambda each: each.log_loss)
-        losses = f"log loss {chosen.log_loss:.3f} against {rival.log_loss:.3f} of {rival.name}"
+        rival = min(considered, key=lambda each: each.loss(measure))
+        losses = f"{measure} {chosen.loss(measure):.3f} against {rival.loss(measure):.3f} of {rival.name}"
         # One that was left out of account may have a lower loss on these few rows.
         no_better = "no combination is better" if len(considered) == len(candidates) else "the default is no better"
         return f"keep {chosen.name}: {no_better} ({losses})."
@@ -233,5 +292,5 @@ def _verdict(chosen: Score, candidates: Sequence[Score], considered: Sequence[Sc
         sure = f"the gain of {mean:.3f} may be chance ({interval})"
     else:
         sure = f"it is no better, so keep {best_member.name} ({interval})"
-    losses = f"log loss {chosen.log_loss:.3f} against {best_member.log_loss:.3f} of the best member"
+    losses = f"{measure} {chosen.loss(measure):.3f} against {best_member.loss(measure):.3f} of the best member"
     return f"{chosen.name}: {losses} ({best_member.name}); {sure}."

@@ -7,6 +7,7 @@ import numpy as np
 from kerasemble.combiners.base import Combiner
 from kerasemble.core.arrays import FloatArray, IntArray
 from kerasemble.core.predictions import Predictions
+from kerasemble.core.row_weights import RowWeights, effective_rows
 
 
 def stratified_folds(labels: IntArray, folds: int, seed: int) -> IntArray:
@@ -25,17 +26,24 @@ def stratified_folds(labels: IntArray, folds: int, seed: int) -> IntArray:
     return result
 
 
-def cross_fit(combiner: Combiner, predictions: Predictions, labels: IntArray, folds: IntArray) -> FloatArray:
+def cross_fit(
+    combiner: Combiner, predictions: Predictions, labels: IntArray, folds: IntArray, weights: RowWeights
+) -> FloatArray:
     """Return probabilities (samples, ..., classes), each row's from a fit to the folds that it is not in.
 
-    A combiner that learns nothing is fitted once.
+    A combiner that learns nothing is fitted once. The others learn all folds at once, so that they can share work
+    and begin each where all rows lead to: the answer is that of a fit from scratch, within the solver's bound.
     """
-    combiner = combiner.settled(predictions.samples)
+    combiner = combiner.settled(effective_rows(weights))
     if combiner.given(predictions.members) is not None:
         return combiner.fit(predictions)(predictions)
-    result = np.empty(predictions.values.shape[1:], dtype=predictions.values.dtype)
-    for fold in np.unique(folds):
-        inside, outside = np.flatnonzero(folds == fold), np.flatnonzero(folds != fold)
-        fitted = combiner.fit(predictions.rows(outside), labels[outside])
-        result[inside] = fitted(predictions.rows(inside))
+    numbers = np.unique(folds)
+    found = combiner.learn_each(predictions, labels, [np.where(folds == fold, 0.0, weights) for fold in numbers])
+    inside = [np.flatnonzero(folds == fold) for fold in numbers]
+    answers = [
+        combiner.fitted(each, predictions)(predictions.rows(rows)) for each, rows in zip(found, inside, strict=True)
+    ]
+    result = np.empty((predictions.samples, *answers[0].shape[1:]), dtype=answers[0].dtype)
+    for rows, each in zip(inside, answers, strict=True):
+        result[rows] = each
     return result

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 from kerasemble.evaluation.significance import Interval
+
+Measure: TypeAlias = Literal["log loss", "error rate"]
 
 
 class Score(NamedTuple):
@@ -15,15 +17,20 @@ class Score(NamedTuple):
         name: the member's name, or the combiner's.
         kind: "member" or "combiner".
         accuracy: share of rows whose most probable class is the true one, 0 to 1.
-        log_loss: mean of -log of the true class's probability, in nats.
-        gain: log loss of the best single member minus this one's, with its 95 % interval; above zero is better.
+        log_loss: mean of -log of the true class's probability, in nats; None for a member that gives labels only.
+        gain: loss of the best single member minus this one's, with its 95 % interval; above zero is better. The loss
+            is the report's `measure`.
     """
 
     name: str
     kind: Literal["member", "combiner"]
     accuracy: float
-    log_loss: float
+    log_loss: float | None
     gain: Interval
+
+    def loss(self, measure: Measure) -> float:
+        """Return the log loss or the error rate, whichever is asked for."""
+        return 1 - self.accuracy if measure == "error rate" or self.log_loss is None else self.log_loss
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -32,13 +39,15 @@ class Report:
 
     Args:
         scores: members first, in their order, then combiners.
-        best_member: the score of the member of lowest log loss.
+        best_member: the score of the member of lowest loss.
         chosen: the score of what is best to use, a combiner or a member.
         verdict: the same in a sentence, with figures.
         samples: how many rows were scored.
         folds: how often combiners were fitted to score them on rows they had not seen; 1 where nothing was fitted.
         warnings: what looks wrong, a sentence each.
         readings: for each member how it was read, where that is known.
+        measure: the loss by which scores are compared: "log loss", or "error rate" where members give labels only.
+        fitted: what the chosen combiner learned from all rows, in words; empty where it is not fitted.
     """
 
     scores: tuple[Score, ...]
@@ -49,6 +58,8 @@ class Report:
     folds: int
     warnings: tuple[str, ...] = ()
     readings: dict[str, str] = dataclasses.field(default_factory=dict)
+    measure: Measure = "log loss"
+    fitted: str = ""
 
     def __getitem__(self, name: str) -> Score:
         """Return the score of the member or combiner called `name`."""
@@ -68,6 +79,8 @@ class Report:
             "folds": self.folds,
             "warnings": list(self.warnings),
             "readings": self.readings,
+            "measure": self.measure,
+            "fitted": self.fitted,
             "scores": scores,
         }
 
@@ -87,10 +100,10 @@ class Report:
         """Return what the table shows, in a sentence or two."""
         seen = f"each scored on rows that its fit did not see ({self.folds} folds)" if self.folds > 1 else "as they are"
         best = self.best_member.name
-        return f"{self.samples} rows, {seen}. Gain: log loss of the best member ({best}) less this one's."
+        return f"{self.samples} rows, {seen}. Gain: {self.measure} of the best member ({best}) less this one's."
 
     def _row(self, score: Score) -> tuple[str, ...]:
-        figures = (score.name, f"{score.accuracy:.2%}", f"{score.log_loss:.4f}")
+        figures = (score.name, f"{score.accuracy:.2%}", "" if score.log_loss is None else f"{score.log_loss:.4f}")
         if score == self.best_member:
             return (*figures, "", "best member")
         mean, low, high = score.gain
@@ -112,4 +125,5 @@ class Report:
             for row in rows
         ]
         warned = [f"Warning: {warning}" for warning in self.warnings]
-        return "\n".join([*lines, "", self.caption(), *warned, self.verdict])
+        fitted = [self.fitted] if self.fitted else []
+        return "\n".join([*lines, "", self.caption(), *warned, self.verdict, *fitted])

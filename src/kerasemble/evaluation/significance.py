@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+
+from kerasemble.core.row_weights import RowWeights
 
 # The 97.5 % quantile of the normal distribution: two-sided 95 %.
 _QUANTILE = 1.959963984540054
@@ -19,13 +22,20 @@ class Interval(NamedTuple):
     high: float
 
 
-def paired_interval(baseline: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> Interval:
+def paired_interval(
+    baseline: npt.NDArray[np.float64], other: npt.NDArray[np.float64], weights: RowWeights | None = None
+) -> Interval:
     """Return the mean of baseline - other over rows (samples,), with its normal 95 % interval.
+
+    `weights` (samples,) says how much each row counts; alike where left out.
 
     For cross-fitted losses the normal interval of the row-wise differences is asymptotically valid: Bayle, Bayle,
     Janson and Mackey 2020, NeurIPS. At least two rows.
     """
     difference = baseline - other
-    mean = float(difference.mean())
-    half = _QUANTILE * float(difference.std(ddof=1)) / float(np.sqrt(len(difference)))
+    shares = np.full(len(difference), 1 / len(difference)) if weights is None else weights / weights.sum()
+    mean = float(shares @ difference)
+    # With equal weights it is the usual variance of a mean, n - 1 in the denominator.
+    variance = float(shares**2 @ (difference - mean) ** 2) * len(difference) / (len(difference) - 1)
+    half = _QUANTILE * math.sqrt(variance)
     return Interval(mean, mean - half, mean + half)

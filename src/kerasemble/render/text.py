@@ -11,7 +11,7 @@ from kerasemble.evaluation.report import Report
 
 
 def render_report(report: Report) -> RenderableType:
-    """Return the scores as a table, the best in green; how each member was read; and the verdict.
+    """Return the scores as a table, the best in green; how each member was read; the verdict; and what was learned.
 
     Warnings are not in it: whoever shows it has had them as warnings.
     """
@@ -24,7 +24,8 @@ def render_report(report: Report) -> RenderableType:
         style = "bold green" if score == report.chosen else None
         table.add_row(*row, style=style, end_section=kinds[index : index + 2] == ["member", "combiner"])
     caption = Text(report.caption(), style="dim")
-    return Group(table, caption, *_readings(report), Text(), Text(report.verdict, style="bold"))
+    fitted = [Text(report.fitted)] if report.fitted else []
+    return Group(table, caption, *_readings(report), Text(), Text(report.verdict, style="bold"), *fitted)
 
 
 def _readings(report: Report) -> list[Text]:

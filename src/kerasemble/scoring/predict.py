@@ -73,7 +73,7 @@ def predict(
     widths = [int(each.model.output_shape[-1]) for each in opened]
     order = align_classes(named, [max(2, width) for width in widths], classes)
     cache = None if store is None else Store(store)
-    fingerprint = "" if cache is None else data_fingerprint(array)
+    fingerprint = data_fingerprint(array)
     values = np.empty((len(named), len(array), len(order.classes)), dtype=np.float32)
     readings = []
     for index, (member, model, each) in enumerate(zip(named, models, opened, strict=True)):
@@ -91,7 +91,8 @@ def predict(
         readings.append(Reading(output, widths[index], order.orders[index], each.steps, file))
     names = tuple(name_of(member) for member in named)
     task = parse_task(None, len(order.classes))
-    return Predictions(values, names, order.classes, task, Alignment(inputs, tuple(readings)), order.ordered)
+    alignment = Alignment(inputs, tuple(readings))
+    return Predictions(values, names, order.classes, task, alignment, order.ordered, fingerprint)
 
 
 def describe_input(

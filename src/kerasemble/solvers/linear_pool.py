@@ -12,6 +12,8 @@ from kerasemble.solvers.subsample import subsample
 
 # The gap to which a part of the rows is solved: its own optimum is further than that from that of all.
 _START_GAP = 1e-5
+# Below this many rows a part of them is not worth its own steps.
+_ENOUGH = 10_000
 
 
 def solve_linear_pool(
@@ -52,7 +54,7 @@ def solve_linear_pool(
         bound = float(np.log(max(1.0, total * means.max())))
         return Evaluation(total - logs, 1 - means, hessian, bound)
 
-    part = subsample(true) if start is None else None
+    part = subsample(true, _ENOUGH) if start is None else None
     if part is not None and weights[part].any():
         start = solve_linear_pool(true[:, part], weights[part], _START_GAP)
     if start is None:

@@ -13,6 +13,10 @@ from kerasemble.solvers.subsample import subsample
 
 # The gap to which a part of the rows is solved: its own optimum is further than that from that of all.
 _START_GAP = 1e-5
+# Below this many rows a tenth of them tells too little of the Hessian to be worth its own steps.
+_ENOUGH, _ENOUGH_PER_MEMBER = 1_000, 100
+# The exponential of this is finite, and so is that of its negative.
+_EXPONENT = 600.0
 # How much less a common factor of the weights is shrunk, where it is to be free.
 _LOOSE = 0.01
 
@@ -47,22 +51,25 @@ def solve_log_linear_pool(
         Genest and Zidek 1986, Statistical Science 1(1).
     """
     members, samples, classes = len(predictions.members), predictions.samples, len(predictions.classes)
-    center = np.full(members, 1 / members)
+    center, ones = np.full(members, 1 / members), np.ones(classes)
     shares = weights / weights.sum()
     shrinkage = ridge * (np.eye(members) - (1 - _LOOSE) / members) if loose_scale else ridge * np.eye(members)
     modulus = ridge * (_LOOSE if loose_scale else 1.0)
 
     def evaluate(powers: Vector, curvature: bool) -> Evaluation:  # noqa: FBT001 - as newton.Function has it
         loss, gradient, hessian = 0.0, np.zeros(members), np.zeros((members, members))
+        # Between these bounds no exponential overflows, and the maximum over classes need not be taken out.
+        tame = -np.log(CLIP) * float(np.abs(powers).sum()) < _EXPONENT
         for rows in blocks(samples, members * classes):
             logs = _logs(predictions, rows)
             true, share = labels[rows], shares[rows]
             index = np.arange(len(true))
             pool = (powers @ logs).reshape(-1, classes)
-            pool -= pool.max(axis=-1, keepdims=True)
+            if not tame:
+                pool -= pool.max(axis=-1, keepdims=True)
             loss -= float(share @ pool[index, true])
             np.exp(pool, out=pool)
-            totals = pool @ np.ones(classes)
+            totals = pool @ ones
             loss += float(share @ np.log(totals))
             pool *= (share / totals)[:, None]
             if curvature:
@@ -77,7 +84,11 @@ def solve_log_linear_pool(
         bound = -float(slope @ reach + modulus * reach @ reach)
         return Evaluation(loss + float(offset @ shrinkage @ offset), slope, hessian + 2 * shrinkage, bound)
 
-    part = None if start is not None or predictions.labels_only else subsample(predictions.of_true_class(labels))
+    part = (
+        None
+        if start is not None or predictions.labels_only
+        else subsample(predictions.of_true_class(labels), max(_ENOUGH, _ENOUGH_PER_MEMBER * members))
+    )
     if part is not None and weights[part].any():
         start = solve_log_linear_pool(
             predictions.rows(part),
@@ -97,12 +108,13 @@ def solve_log_linear_pool(
 def _logs(predictions: Predictions, rows: slice) -> Matrix:
     """Return clipped log-probabilities (members, rows * classes)."""
     block = predictions.block(rows)
-    np.maximum(block, CLIP, out=block)
+    if block.min() < CLIP:
+        np.maximum(block, CLIP, out=block)
     return np.log(block, out=block).reshape(len(block), -1)
 
 
 def _covariance(logs: Matrix, pool: Matrix, share: Vector) -> Matrix:
     """Return the mean over rows of the members' covariance (members, members) under the pool (rows, classes)."""
     weighted = logs * pool.reshape(-1)
-    expected = weighted.reshape(len(logs), *pool.shape) @ np.ones(pool.shape[1])
+    expected = (weighted.reshape(-1, pool.shape[1]) @ np.ones(pool.shape[1])).reshape(len(logs), -1)
     return np.asarray(weighted @ logs.T - (expected / np.maximum(share, 1e-300)) @ expected.T)

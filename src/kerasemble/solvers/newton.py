@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple, TypeAlias
 
+import numpy as np
+
 from kerasemble.solvers.quadratic import Matrix, Quadratic, Vector, nonnegative
 
 _MAX_STEPS = 100
@@ -79,11 +81,21 @@ def minimise(
             trial, length = best, 0.0
         if keeping and trial.gap > max(gap, best.gap / _FAST_ENOUGH):
             trial, keeping = function(weights + length * direction, True), False  # noqa: FBT003 - Function's second
-        best, weights = trial, weights + length * direction
+        moved = length * direction
+        model = _updated(model, moved, trial.gradient - best.gradient) if keeping else trial.hessian
+        best, weights = trial, weights + moved
         values.append(best.value)
-        if not keeping:
-            model = best.hessian
     return Solution(weights, best.gap, tuple(values), model)
+
+
+def _updated(hessian: Matrix, step: Vector, change: Vector) -> Matrix:
+    """Return the Hessian corrected by how the gradient changed over a step: the update of Broyden, Fletcher,
+    Goldfarb and Shanno (Nocedal and Wright 2006, Numerical Optimization, 6.1).
+    """  # noqa: D205, D209
+    along = hessian @ step
+    if not (step @ change > 0 and step @ along > 0):
+        return hessian
+    return np.asarray(hessian + np.outer(change, change) / (step @ change) - np.outer(along, along) / (step @ along))
 
 
 def _step(

@@ -6,24 +6,23 @@ import numpy as np
 
 from kerasemble.core.arrays import FloatArray, IntArray
 
-# Below this many rows a part is not worth its own steps.
-_ENOUGH = 10_000
 # A tenth of the rows: their optimum is near that of all, and their steps cost a tenth.
 _PART = 0.1
 # Odd multipliers of 32 bits, which mix every bit of a float into the highest ones (Knuth 1998, vol. 3, 6.4).
 _MULTIPLIERS = (2654435761, 2246822519, 3266489917, 668265263)
 
 
-def subsample(columns: FloatArray) -> IntArray | None:
-    """Return the indices of about a tenth of the rows of (members, samples), or None where there are few rows.
+def subsample(columns: FloatArray, enough: int) -> IntArray | None:
+    """Return the indices of about a tenth of the rows of (members, samples), or None below `enough` rows.
 
     A row is taken by a hash of its first values, so the same rows are taken in whichever order they stand, and a
     solver that starts from them gives the same answer.
     """
     samples = columns.shape[1]
-    if samples < _ENOUGH:
+    if samples < enough:
         return None
-    mixed = np.zeros(samples, dtype=np.uint32)
+    # Begun with the number of rows, so that a part of a part is another tenth of it.
+    mixed = np.full(samples, samples % 2**32, dtype=np.uint32)
     for column, multiplier in zip(columns, _MULTIPLIERS, strict=False):
         bits = np.ascontiguousarray(column, dtype=np.float32).view(np.uint32)
         mixed = (mixed ^ bits) * np.uint32(multiplier)
