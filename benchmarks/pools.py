@@ -4,7 +4,7 @@
 
 prints what is in each. `digits` needs only the package; the others read `../shared`. Pools that run or train models are
 kept in the cache; a change in this file, in the data or in Keras makes them anew. Training gives the same bits each
-time on one machine, but on one core instead of two a convolutional member differs by up to 3 points of accuracy. So
+time on one machine; on one core instead of two the best X-ray member lost at least 2.4 points of accuracy. So
 measurements are comparable where the table's last column, of a pool's values or votes, is the same.
 """
 

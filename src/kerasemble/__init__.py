@@ -13,9 +13,21 @@ from importlib.metadata import version as _version
 from typing import TYPE_CHECKING
 
 from kerasemble.combiners.average import Average
-from kerasemble.combiners.base import Combiner, FittedCombiner
+from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.bayesian_vote import BayesianVote
+from kerasemble.combiners.class_weighted_average import ClassWeightedAverage
+from kerasemble.combiners.fitted import FittedCombiner
+from kerasemble.combiners.gated_average import GatedAverage
 from kerasemble.combiners.geometric_average import GeometricAverage
+from kerasemble.combiners.greedy_selection import GreedySelection
 from kerasemble.combiners.majority_vote import MajorityVote
+from kerasemble.combiners.maximum import Maximum
+from kerasemble.combiners.median import Median
+from kerasemble.combiners.minimum import Minimum
+from kerasemble.combiners.product import Product
+from kerasemble.combiners.rank_average import RankAverage
+from kerasemble.combiners.stacking import Stacking
+from kerasemble.combiners.trimmed_mean import TrimmedMean
 from kerasemble.combiners.weighted_average import WeightedAverage
 from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAverage
 from kerasemble.core.errors import KerasembleError, KerasembleWarning
@@ -34,16 +46,27 @@ __version__ = _version("kerasemble")
 
 __all__ = [
     "Average",
+    "BayesianVote",
+    "ClassWeightedAverage",
     "Combiner",
     "Ensemble",
     "FittedCombiner",
+    "GatedAverage",
     "GeometricAverage",
+    "GreedySelection",
     "KerasembleError",
     "KerasembleWarning",
     "MajorityVote",
+    "Maximum",
+    "Median",
     "Member",
+    "Minimum",
     "Predictions",
+    "Product",
+    "RankAverage",
     "Report",
+    "Stacking",
+    "TrimmedMean",
     "WeightedAverage",
     "WeightedGeometricAverage",
     "combine",

@@ -89,7 +89,7 @@ def test_combine_takes_the_combiner_and_weights_that_were_asked_for(
     kerasemble, files, tmp_path, options, name, weights
 ):
     import kerasemble as ke
-    from kerasemble.combiners.base import name_of
+    from kerasemble.combiners.recipes import name_of
 
     models = [files / each for each in MODELS]
     out = tmp_path / "ensemble.keras"

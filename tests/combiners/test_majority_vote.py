@@ -108,6 +108,64 @@ def test_a_word_is_no_weight():
         MajorityVote(weights="scores")
 
 
+@settings(deadline=None, derandomize=True, max_examples=300)
+@given(st.data())
+def test_the_decision_is_the_winner_of_a_slow_count(pools, predictions_of, data):
+    seen = predictions_of(data.draw(pools))
+    size = len(seen.members)
+    weights = data.draw(st.none() | st.lists(st.integers(0, 4), min_size=size, max_size=size).filter(any))
+    decided = MajorityVote(weights=weights).fit(seen).decide(seen)
+    for winner, sample in zip(decided, np.swapaxes(seen.values.astype(np.float64), 0, 1).tolist(), strict=True):
+        assert winner in count(sample, weights or [1] * size)[1]
+
+
+@st.composite
+def _votes(draw):
+    members, samples, classes = (draw(st.integers(*span)) for span in ((1, 6), (1, 8), (2, 4)))
+    rows = st.lists(st.integers(0, classes - 1), min_size=samples, max_size=samples)
+    votes = np.array(draw(st.lists(rows, min_size=members, max_size=members)))
+    weights = draw(st.none() | st.lists(st.sampled_from([0, 0.1, 0.2, 0.3, 1]), min_size=members, max_size=members))
+    # More classes than a byte can count, of which the votes use a few.
+    spread = draw(st.sampled_from([1, 100]))
+    return votes * spread, classes * spread, weights if weights is None or any(weights) else None
+
+
+@settings(deadline=None, derandomize=True, max_examples=200)
+@given(_votes())
+def test_labels_are_counted_and_ties_go_to_the_earliest_member_with_weight(drawn):
+    votes, classes, weights = drawn
+    seen = Predictions.from_labels(dict(zip("abcdef", votes, strict=False)), classes)
+    fitted = MajorityVote(weights=weights).fit(seen)
+    answer, decided = fitted(seen), fitted.decide(seen)
+    shares = np.array(weights or [1] * len(votes), dtype=np.float64)
+    shares /= shares.sum()
+    for row in range(votes.shape[1]):
+        got = {label: shares[votes[:, row] == label].sum() for label in set(votes[:, row].tolist())}
+        best = [label for label, share in got.items() if share >= max(got.values()) - EQUAL]
+        winner = next(label for label, share in zip(votes[:, row], shares, strict=True) if share > 0 and label in best)
+        assert decided[row] == answer[row].argmax() == winner
+        np.testing.assert_allclose(answer[row, list(got)], list(got.values()), atol=EDGE + 1e-6)
+
+
+def test_three_hundred_members_are_counted():
+    votes = np.repeat([1, 0], [170, 150])[:, None]
+    names = [str(number) for number in range(320)]
+    seen = Predictions.from_labels(dict(zip(names, np.tile(votes, (1, 3)), strict=True)), 2)
+    np.testing.assert_array_equal(MajorityVote().fit(seen).decide(seen), [1, 1, 1])
+
+
+def test_thirty_real_models_labels_vote_as_their_certainty_does(shared):
+    file = np.load(shared / "predictions" / "cifar10_1_v4_votes.npz", allow_pickle=False)
+    votes = file["votes"] if len(file["votes"]) == len(file["members"]) else file["votes"].T
+    names = [f"{index}-{name}" for index, name in enumerate(file["members"].tolist())]
+    seen = Predictions.from_labels(dict(zip(names, votes, strict=True)), classes=file["classes"].tolist())
+    one_hot = dict(zip(names, np.eye(10, dtype=np.float32)[votes], strict=True))
+    certain = Predictions.from_arrays(one_hot, classes=file["classes"].tolist())
+    fitted = MajorityVote().fit(seen)
+    np.testing.assert_allclose(fitted(seen), fitted(certain), atol=1e-6)
+    np.testing.assert_array_equal(fitted.decide(seen), fitted(certain).argmax(axis=1))
+
+
 def test_thirty_real_models_vote_as_a_plain_count_does(shared):
     file = np.load(shared / "predictions" / "cifar10_1_v4_votes.npz", allow_pickle=False)
     votes = file["votes"] if len(file["votes"]) == len(file["members"]) else file["votes"].T

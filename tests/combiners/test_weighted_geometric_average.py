@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import combinations
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 from scipy.special import log_softmax, softmax
+from sklearn.metrics import log_loss
 
 from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAverage
 from kerasemble.core.errors import KerasembleError
@@ -15,9 +18,11 @@ def pool(weights, seen):
     return np.einsum("m,msc->sc", weights, np.log(np.maximum(seen.values.astype(np.float64), 2.0**-24)))
 
 
-def objective(weights, seen, labels, strength):
+def objective(weights, seen, labels, strength, rows=None):
+    rows = np.ones(len(labels)) if rows is None else rows
     losses = -log_softmax(pool(weights, seen), axis=-1)[np.arange(len(labels)), labels]
-    return losses.mean() + strength / len(labels) * ((weights - 1 / len(weights)) ** 2).sum()
+    effective = rows.sum() ** 2 / (rows**2).sum()
+    return np.average(losses, weights=rows) + strength / effective * ((weights - 1 / len(weights)) ** 2).sum()
 
 
 @pytest.mark.parametrize(
@@ -35,6 +40,69 @@ def test_weights_have_the_objective_of_scipys_optimum(labelled, rows, asked, str
     np.testing.assert_allclose(fitted(seen), softmax(pool(weights, seen), axis=-1), atol=1e-6)
 
 
+@pytest.mark.parametrize(("shape", "strength"), [(4.0, 10), (0.5, 100)])
+def test_weighted_rows_are_as_many_as_they_tell_like(labelled, shape, strength):
+    seen, labels = labelled
+    rows = np.random.default_rng(0).gamma(shape, size=300)
+    # Above and below the 200 effective rows at which the strength changes.
+    assert (rows.sum() ** 2 / (rows**2).sum() >= 200) == (strength == 10)
+    found = minimize(
+        objective,
+        np.full(4, 0.25),
+        args=(seen, labels, strength, rows),
+        method="L-BFGS-B",
+        bounds=[(0, None)] * 4,
+        tol=1e-12,
+    )
+    weights = np.array(list(WeightedGeometricAverage().fit(seen, labels, sample_weight=rows).weights.values()))
+    assert objective(weights, seen, labels, strength, rows) == pytest.approx(found.fun, abs=1e-6)
+
+
+@pytest.mark.parametrize("free_sign", [False, True])
+def test_a_temperature_mends_confidence_that_the_pull_would_keep(labelled, free_sign, predictions_of):
+    seen, labels = labelled
+    timid = predictions_of(0.9 / 5 + 0.1 * seen.values)
+    pulled, loose = (
+        WeightedGeometricAverage(strength=1000, temperature=each, free_sign=free_sign).fit(timid, labels)
+        for each in (False, True)
+    )
+    assert sum(loose.weights.values()) > 2 * sum(pulled.weights.values())
+    assert log_loss(labels, loose(timid)) < log_loss(labels, pulled(timid)) - 0.05
+
+
+@pytest.mark.parametrize("free_sign", [False, True])
+@pytest.mark.parametrize("most", [1, 2, 3])
+def test_no_more_members_are_kept_than_asked_and_their_weights_are_the_best(labelled, most, free_sign):
+    seen, labels = labelled
+    fitted = WeightedGeometricAverage(max_members=most, free_sign=free_sign).fit(seen, labels)
+    assert len(fitted.members) == most
+    subsets = [
+        WeightedGeometricAverage(free_sign=free_sign).fit(seen.only(kept), labels)
+        for kept in combinations(seen.members, most)
+    ]
+    best = min(log_loss(labels, each(seen)) for each in subsets)
+    # The pull toward equal weights is no part of this loss.
+    assert log_loss(labels, fitted(seen)) == pytest.approx(best, rel=0.02)
+    alone = next(each for each in subsets if each.members == fitted.members)
+    assert fitted.weights == pytest.approx(alone.weights, abs=1e-4)
+    np.testing.assert_array_equal(fitted(seen.only(fitted.members)), fitted(seen))
+
+
+def test_a_member_is_left_out_for_what_it_costs(labelled):
+    seen, labels = labelled
+    dear = WeightedGeometricAverage(cost_weight=0.01, costs={"a": 0, "b": 0, "c": 1000, "d": 0}).fit(seen, labels)
+    assert "c" in dear.left_out
+    assert len(WeightedGeometricAverage(cost_weight=10).fit(seen, labels).members) == 1
+
+
+def test_members_without_weight_in_all_still_answer(labelled, predictions_of):
+    seen, labels = labelled
+    reverse = predictions_of(softmax(-20 * np.log(seen.values), axis=-1))
+    fitted = WeightedGeometricAverage(strength=1e-6).fit(reverse, labels)
+    assert max(fitted.weights.values()) < 1e-6
+    np.testing.assert_allclose(fitted(reverse), 0.2, atol=1e-4)
+
+
 def test_the_weights_may_sharpen_a_timid_member(predictions_of):
     timid = np.where(np.eye(2)[[0, 1] * 100] == 1, 0.6, 0.4)
     fitted = WeightedGeometricAverage().fit(predictions_of([timid]), [0, 1] * 100)
@@ -45,7 +113,23 @@ def test_a_member_that_misleads_gets_no_weight(labelled, predictions_of):
     seen, labels = labelled
     reverse = softmax(-np.log(seen.values[-1:]), axis=-1)
     fitted = WeightedGeometricAverage().fit(predictions_of(np.concatenate([seen.values, reverse])), labels)
-    assert fitted.weights["e"] < 1e-6
+    assert fitted.left_out == ("e",)
+    free = WeightedGeometricAverage(free_sign=True).fit(predictions_of(np.concatenate([seen.values, reverse])), labels)
+    assert free.weights["e"] < 0
+    assert free.left_out == ()
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"max_members": 0}, "max_members must be at least 1"),
+        ({"cost_weight": -1}, "cost_weight must be finite and not negative"),
+        ({"costs": ["much"]}, "must be numbers"),
+    ],
+)
+def test_options_that_make_no_sense_are_refused_at_once(options, says):
+    with pytest.raises(KerasembleError, match=says):
+        WeightedGeometricAverage(**options)
 
 
 @pytest.mark.parametrize("strength", [0, -1, np.nan, np.inf])

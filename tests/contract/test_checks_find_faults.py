@@ -11,7 +11,9 @@ import numpy as np
 import pytest
 
 from kerasemble.combiners.average import Average
+from kerasemble.combiners.base import Combiner, Fit
 from kerasemble.combiners.weighted_average import WeightedAverage
+from kerasemble.core.metrics import hits
 from kerasemble.testing import CHECKS, KERAS_CHECKS, NUMPY_CHECKS, checks
 from kerasemble.testing.keras_checks import words_of
 
@@ -32,7 +34,9 @@ def learning(learn):
     """Give WeightedAverage another way to learn."""
 
     def break_it(patch):
-        patch.setattr(WeightedAverage, "learn", lambda _self, predictions, labels: learn(predictions, labels))
+        patch.setattr(WeightedAverage, "learn", lambda _self, *rows: Fit({"log_weights": learn(*rows)}))
+        # Else it would still learn as itself where it learns for several folds at once.
+        patch.setattr(WeightedAverage, "learn_each", Combiner.learn_each)
         return WeightedAverage()
 
     return break_it
@@ -73,9 +77,47 @@ def writes_to_values(values, xp):
     return xp.mean(values, axis=0)
 
 
-def writes_to_labels(predictions, labels):
+def writes_to_labels(predictions, labels, _weights):
     labels[:] = 0
-    return {"log_weights": np.zeros(len(predictions.members))}
+    return np.zeros(len(predictions.members))
+
+
+def accuracies(predictions, labels, weights):
+    return np.log([1e-3 + weights @ hits(values, labels) / weights.sum() for values in predictions.each()])
+
+
+def blind_to_weights(predictions, labels, weights):
+    return accuracies(predictions, labels, np.ones_like(weights))
+
+
+def weights_as_counts(predictions, labels, weights):
+    """Pull toward equal weights less, the larger the sum of the weights of the rows."""
+    return accuracies(predictions, labels, weights) / (1 + 1 / weights.sum())
+
+
+def reads_values(predictions, _labels, _weights):
+    return predictions.values.reshape(len(predictions.members), -1).mean(axis=1)
+
+
+def learns_every_fold_from_all_rows(patch):
+    def learn_each(self, predictions, labels, weights):
+        return [self.learn(predictions, labels, np.ones(len(labels))) for _ in weights]
+
+    patch.setattr(WeightedAverage, "learn_each", learn_each)
+    return WeightedAverage()
+
+
+def learns_one_fold_for_all(patch):
+    def learn_each(self, predictions, labels, weights):
+        return [self.learn(predictions, labels, weights[0]) for _ in weights]
+
+    patch.setattr(WeightedAverage, "learn_each", learn_each)
+    return WeightedAverage()
+
+
+def decides_by_index(patch):
+    patch.setattr(Average, "decide", lambda _self, values, _learned, _classes: np.zeros(values.shape[1], dtype=int))
+    return Average()
 
 
 def remembers(calls=count()):  # noqa: B008 - it is to remember
@@ -123,16 +165,26 @@ FAULTS = [
         "lacks 'Example:'",
     ),
     ("check_name_is_its_own", name_that_is_taken, "Another combiner is called 'average'"),
-    ("check_survives_json", learning(lambda *_: {"log_weights": np.full(3, np.nan)}), "no JSON.*Keep finite"),
+    ("check_survives_json", learning(lambda *_: np.full(3, np.nan)), "no JSON.*Keep finite"),
     ("check_survives_json", options_that_do_not_survive, "Freeze options to tuples"),
     ("check_survives_json", formula(remembers()), "answers otherwise after JSON"),
     ("check_leaves_inputs_untouched", formula(writes_to_values), "writes to values"),
     ("check_leaves_inputs_untouched", learning(writes_to_labels), "writes to labels"),
     (
         "check_order_of_samples_is_irrelevant",
-        learning(lambda seen, _: {"log_weights": np.log(seen.values[:, 0, 0])}),
+        learning(lambda seen, *_: np.log(seen.values[:, 0, 0])),
         "'log_weights' differs by .* after shuffling",
     ),
+    ("check_row_weights_count", learning(blind_to_weights), "must weight each row by"),
+    ("check_row_weights_count", learning(weights_as_counts), "all weights are a hundred times as large"),
+    (
+        "check_folds_are_learned_as_by_themselves",
+        learns_every_fold_from_all_rows,
+        r"'log_weights' of fold \d differs by .*or leave it out",
+    ),
+    ("check_folds_are_learned_as_by_themselves", learns_one_fold_for_all, r"'log_weights' of fold [1-3] differs by"),
+    ("check_labels_are_taken", learning(reads_values), "answers labels otherwise than certainty.*Read predictions by"),
+    ("check_labels_are_taken", decides_by_index, "decide of average gives other classes.*Make them one rule"),
     (
         "check_rows_are_answered_alone",
         formula(lambda values, xp: (xp.mean(values, axis=0) + xp.mean(values, axis=(0, 1))) / 2),

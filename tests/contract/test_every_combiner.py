@@ -17,20 +17,30 @@ WITH_OPTIONS = [
     pytest.param(WeightedAverage(weights=[3, 1, 0]), id="weighted-average-given"),
     pytest.param(WeightedAverage(weights={"c": 1, "a": 2, "b": 0.5}), id="weighted-average-named"),
     pytest.param(MajorityVote(weights={"a": 0, "b": 1, "c": 1}), id="majority-vote-named"),
+    pytest.param(WeightedAverage(loss="brier"), id="weighted-average-brier"),
+    pytest.param(
+        WeightedAverage(max_members=2, cost_weight=1e-3, costs={"c": 1, "a": 2, "b": 3}), id="weighted-average-sparse"
+    ),
     pytest.param(WeightedGeometricAverage(strength=0.01), id="weighted-geometric-average-hardly-shrunk"),
+    pytest.param(WeightedGeometricAverage(temperature=True), id="weighted-geometric-average-temperature"),
 ]
-VOTES_IN_FLOATS = pytest.param(MajorityVote(weights=[0.3, 0.2, 0.1]), id="majority-vote-given")
+# Options that change how the graph is built: other arrays, fewer members, votes in floats.
+WITH_A_GRAPH_OF_THEIR_OWN = [
+    pytest.param(MajorityVote(weights=[0.3, 0.2, 0.1]), id="majority-vote-given"),
+    pytest.param(WeightedGeometricAverage(free_sign=True), id="weighted-geometric-average-free-sign"),
+    pytest.param(WeightedGeometricAverage(max_members=2), id="weighted-geometric-average-sparse"),
+]
 
 
 @pytest.mark.parametrize("check", NUMPY_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("combiner", [*AS_THEY_COME, VOTES_IN_FLOATS, *WITH_OPTIONS])
+@pytest.mark.parametrize("combiner", [*AS_THEY_COME, *WITH_A_GRAPH_OF_THEIR_OWN, *WITH_OPTIONS])
 def test_combiner_keeps_its_promise(combiner, check):
     check(combiner)
 
 
 @pytest.mark.backend
 @pytest.mark.parametrize("check", KERAS_CHECKS, ids=lambda check: check.__name__)
-@pytest.mark.parametrize("combiner", [*AS_THEY_COME, VOTES_IN_FLOATS])
+@pytest.mark.parametrize("combiner", [*AS_THEY_COME, *WITH_A_GRAPH_OF_THEIR_OWN])
 def test_combiner_keeps_its_promise_in_keras(combiner, check):
     check(combiner)
 

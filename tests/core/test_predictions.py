@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from scipy.special import expit, softmax
@@ -148,7 +150,7 @@ def test_saved_predictions_come_back_whole(seen, tmp_path):
     path = seen.save(tmp_path / "seen.npz")
     again = Predictions.load(path)
     np.testing.assert_array_equal(again.values, seen.values)
-    kept = ("members", "classes", "task", "alignment", "ordered")
+    kept = ("members", "classes", "task", "alignment", "ordered", "data")
     assert [getattr(again, name) for name in kept] == [getattr(seen, name) for name in kept]
 
 
@@ -234,3 +236,163 @@ def test_68_probabilities_saved_with_few_decimals_are_refused_with_the_cure():
     with pytest.raises(KerasembleError, match=r"rounded probabilities .*Divide each row by its sum"):
         Predictions.from_arrays({"a": rounded})
     Predictions.from_arrays({"a": rounded / rounded.sum(-1, keepdims=True)})
+
+
+# What three members say of five rows, and the same by name.
+NAMES = ("ant", "bee", "cow")
+VOTES = {"a": [0, 1, 2, 0, 1], "b": [2, 2, 2, 0, 0], "c": [1, 1, 1, 1, 1]}
+WORDS = {name: [NAMES[vote] for vote in votes] for name, votes in VOTES.items()}
+
+
+@pytest.mark.parametrize(
+    ("votes", "classes", "names"),
+    [
+        pytest.param(VOTES, NAMES, NAMES, id="indices"),
+        pytest.param(VOTES, 3, ("0", "1", "2"), id="number-of-classes"),
+        pytest.param(WORDS, NAMES, NAMES, id="names"),
+        pytest.param({**VOTES, "b": WORDS["b"]}, NAMES, NAMES, id="both"),
+        pytest.param(
+            {name: np.array(votes, dtype=np.int8) for name, votes in VOTES.items()}, 3, None, id="small-integers"
+        ),
+        pytest.param(
+            {name: np.array(votes, dtype=np.float32) for name, votes in VOTES.items()}, 3, None, id="whole-floats"
+        ),
+        pytest.param(
+            {name: np.array(votes, dtype=object) for name, votes in WORDS.items()}, NAMES, NAMES, id="objects"
+        ),
+    ],
+)
+def test_labels_become_one_byte_a_vote(votes, classes, names):
+    seen = Predictions.from_labels(votes, classes)
+    np.testing.assert_array_equal(seen.values, list(VOTES.values()))
+    assert (seen.values.dtype, seen.labels_only, seen.samples) == (np.uint8, True, 5)
+    assert (seen.members, seen.classes) == (("a", "b", "c"), names or ("0", "1", "2"))
+    assert (seen.task, seen.alignment, seen.ordered) == (Task.MULTICLASS, None, True)
+
+
+@pytest.mark.parametrize(("classes", "dtype"), [(2, np.uint8), (256, np.uint8), (257, np.uint16), (65_536, np.uint16)])
+def test_labels_take_two_bytes_where_one_cannot_count_the_classes(classes, dtype):
+    seen = Predictions.from_labels({"a": [0, classes - 1]}, classes)
+    assert seen.values.dtype == dtype
+    assert seen.values.tolist() == [[0, classes - 1]]
+
+
+def test_labels_of_two_classes_are_binary():
+    assert Predictions.from_labels({"a": ["no", "yes"]}, ["no", "yes"]).task == Task.BINARY
+    assert Predictions.from_labels({"a": [True, False]}, 2).values.tolist() == [[1, 0]]
+
+
+@pytest.mark.parametrize(
+    ("votes", "classes", "says"),
+    [
+        pytest.param({}, 3, ["There are no members"], id="36-no-members"),
+        pytest.param({1: [0], "1": [0]}, 3, ["Two members have one name"], id="34-two-of-one-name"),
+        pytest.param({"a": [0, 1], "b": [0, -1]}, 3, ["Member 'b'", "0 to 2", "-1", "rows 1"], id="negative"),
+        pytest.param({"a": [0, 3, 0]}, 3, ["Member 'a'", "0 to 2", "3", "rows 1"], id="too-large"),
+        pytest.param({"a": [1, 2, 3]}, 3, ["Member 'a'", "count from 1"], id="counted-from-one"),
+        pytest.param({"a": [0, 300]}, 3, ["Member 'a'", "300"], id="too-large-for-a-byte"),
+        pytest.param({"a": [0.0, 3.7]}, 5, ["Member 'a'", "3.7", "row 1", "whole number"], id="fraction"),
+        pytest.param({"a": [0.0, np.nan]}, 5, ["Member 'a'", "rows 1"], id="70-nan"),
+        pytest.param({"a": ["ant", "fly"]}, NAMES, ["Member 'a'", "fly", "ant, bee, cow"], id="unknown-name"),
+        pytest.param({"a": [0, 1], "b": [0]}, 3, ["'a' 2, 'b' 1", "same samples"], id="38-numbers-of-rows"),
+        pytest.param({"a": []}, 3, ["one for each sample", "'a' (0,)"], id="37-no-rows"),
+        pytest.param({"a": [[0], [1]]}, 3, ["one for each sample", "'a' (2, 1)"], id="a-column"),
+        pytest.param({"a": A}, 3, ["one for each sample", "'a' (50, 3)"], id="probabilities"),
+        pytest.param({"a": 1}, 3, ["one for each sample", "'a' ()"], id="one-number"),
+        pytest.param({"a": [[0, 1], [2]]}, 3, ["Member 'a'", "ragged"], id="48-ragged"),
+        pytest.param({"a": [0]}, 1, ["2 to 65536", "1 classes"], id="78-one-class"),
+        pytest.param({"a": [0]}, ["all"], ["2 to 65536", "1 classes"], id="78-one-class-named"),
+        pytest.param({"a": [0]}, 65_537, ["2 to 65536", "65537"], id="too-many-classes"),
+        pytest.param({"a": [0]}, 0, ["2 to 65536", "0 classes"], id="no-classes"),
+        pytest.param({"a": [0]}, ["x", "y", "x"], ["more than once: x"], id="126-repeated-name"),
+    ],
+)
+def test_labels_that_cannot_be_votes_are_refused_by_name(votes, classes, says):
+    with pytest.raises(KerasembleError) as refusal:
+        Predictions.from_labels(votes, classes)
+    for words in says:
+        assert words in str(refusal.value)
+
+
+@pytest.fixture(params=["labels", "float32", "float64"])
+def votes(request):
+    """Labels only, or the same as probabilities of zero and one: what reads them need not know which."""
+    seen = Predictions.from_labels(VOTES, NAMES)
+    if request.param == "labels":
+        return seen
+    return dataclasses.replace(seen, values=np.eye(3, dtype=request.param)[seen.values])
+
+
+ONE_HOT = np.eye(3)[list(VOTES.values())]
+
+
+@pytest.mark.parametrize("rows", [slice(0, 5), slice(1, 3), slice(4, 9), slice(2, 2)])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_block_is_a_new_array_of_the_rows_probabilities(votes, rows, dtype):
+    block = votes.block(rows, dtype)
+    np.testing.assert_array_equal(block, ONE_HOT[:, rows])
+    assert block.dtype == dtype
+    before = votes.values.copy()
+    block[:] = 7
+    np.testing.assert_array_equal(votes.values, before)
+
+
+def test_each_member_is_read_as_probabilities(votes):
+    np.testing.assert_array_equal(list(votes.each()), ONE_HOT)
+
+
+@pytest.mark.parametrize("shift", range(3))
+def test_the_true_classs_probability_is_that_of_its_column(votes, shift):
+    labels = np.array([0, 1, 2, 1, 0]) + shift
+    true = votes.of_true_class(labels % 3)
+    np.testing.assert_array_equal(true, ONE_HOT[:, np.arange(5), labels % 3])
+    assert true.dtype.kind == "f"
+
+
+def test_the_true_classs_probability_is_found_in_rows_and_members_taken_out_of_others(seen):
+    labels = np.random.default_rng(1).integers(0, 3, 50)
+    for some, kept in (
+        (seen.rows(slice(5, 40, 3)), np.arange(5, 40, 3)),
+        (seen.rows(np.array([9, 1])), np.array([9, 1])),
+    ):
+        expected = seen.values[:, kept, labels[kept]][::-1]
+        np.testing.assert_array_equal(some.only(["b", "a"]).of_true_class(labels[kept]), expected)
+
+
+def test_saved_labels_come_back_whole(tmp_path):
+    seen = Predictions.from_labels(WORDS, NAMES)
+    again = Predictions.load(seen.save(tmp_path / "votes.npz"))
+    np.testing.assert_array_equal(again.values, seen.values)
+    assert again.values.dtype == np.uint8
+    assert again.labels_only
+    assert (again.members, again.classes, again.task) == (seen.members, seen.classes, seen.task)
+
+
+def test_rows_and_members_of_labels_are_labels():
+    seen = Predictions.from_labels(VOTES, NAMES)
+    some = seen.rows(np.array([4, 0])).only(["c", "a"])
+    assert (some.values.tolist(), some.members, some.labels_only) == ([[1, 1], [1, 0]], ("c", "a"), True)
+
+
+def test_labels_cannot_be_written_to_nor_share_the_users_array():
+    own = np.array([0, 1, 1], dtype=np.uint8)
+    seen = Predictions.from_labels({"a": own}, 2)
+    own[:] = 0
+    assert seen.values.tolist() == [[0, 1, 1]]
+    with pytest.raises(ValueError, match="read-only"):
+        seen.values[0, 0] = 1
+
+
+def test_labels_only_say_so_in_their_line():
+    assert repr(Predictions.from_labels(VOTES, NAMES)) == (
+        "Predictions: 3 members (a, b, c), 5 samples, 3 classes (ant, bee, cow), multiclass, labels only"
+    )
+
+
+def test_thirty_real_models_votes_take_a_byte_each(shared):
+    file = np.load(shared / "predictions" / "cifar10_1_v4_votes.npz", allow_pickle=False)
+    votes = file["votes"] if len(file["votes"]) == len(file["members"]) else file["votes"].T
+    names = [f"{index}-{name}" for index, name in enumerate(file["members"].tolist())]
+    seen = Predictions.from_labels(dict(zip(names, votes, strict=True)), classes=file["classes"].tolist())
+    np.testing.assert_array_equal(seen.values, votes)
+    assert seen.values.nbytes == votes.size

@@ -7,10 +7,11 @@ import json
 
 import numpy as np
 import pytest
-from sklearn.metrics import accuracy_score, log_loss
+from sklearn.metrics import accuracy_score, balanced_accuracy_score, log_loss
+from sklearn.utils.class_weight import compute_sample_weight
 
-from kerasemble.combiners import registry
 from kerasemble.combiners.average import Average
+from kerasemble.combiners.base import label
 from kerasemble.combiners.geometric_average import GeometricAverage
 from kerasemble.combiners.majority_vote import MajorityVote
 from kerasemble.combiners.weighted_average import WeightedAverage
@@ -19,7 +20,7 @@ from kerasemble.core.alignment import Alignment, InputSpec, Reading
 from kerasemble.core.errors import KerasembleError, KerasembleWarning
 from kerasemble.core.metrics import log_losses
 from kerasemble.core.predictions import Predictions
-from kerasemble.evaluation.compare import choose, compare, score
+from kerasemble.evaluation.compare import choose, compare, default_combiners, score
 from kerasemble.evaluation.crossfit import cross_fit, stratified_folds
 from kerasemble.evaluation.report import Report
 from kerasemble.evaluation.significance import paired_interval
@@ -30,6 +31,10 @@ ALL = [kind() for kind in (Average, GeometricAverage, MajorityVote, WeightedAver
 @pytest.fixture(scope="module")
 def report(seen, labels):
     return compare(seen, labels, ALL)
+
+
+# A member that is so much better than the others looks as if it had been trained on these rows.
+far_better = pytest.mark.filterwarnings("ignore:Member 'a' is wrong in")
 
 
 def binary(**true):
@@ -49,16 +54,28 @@ def test_members_are_scored_as_scikit_learn_scores_them(report, seen, labels):
 
 @pytest.mark.parametrize("combiner", ALL, ids=lambda combiner: type(combiner).__name__)
 def test_combiners_are_scored_on_rows_that_their_fit_did_not_see(report, seen, labels, combiner):
-    losses = log_losses(cross_fit(combiner, seen, labels, stratified_folds(labels, 5, 0)), labels)
+    losses = log_losses(cross_fit(combiner, seen, labels, stratified_folds(labels, 5, 0), np.ones(600)), labels)
     found = report.scores[len(seen.members) + ALL.index(combiner)]
     assert found.log_loss == pytest.approx(losses.mean())
     assert found.gain == paired_interval(log_losses(seen.values[2], labels), losses)
     assert report.best_member.name == "c"
 
 
-def test_every_known_combiner_is_compared_where_none_is_named(seen, labels):
-    names = [each.name for each in compare(seen, labels).scores]
-    assert names == [*seen.members, *(name.replace("-", " ") for name in registry())]
+def votes_of(seen):
+    """Return the members' most probable classes, as members that give nothing else."""
+    return Predictions.from_labels(dict(zip(seen.members, seen.values.argmax(axis=-1), strict=True)), seen.classes)
+
+
+@pytest.mark.parametrize("kind", ["probabilities", "labels"])
+def test_the_default_combiners_are_compared_where_none_is_named(seen, labels, kind):
+    given = seen if kind == "probabilities" else votes_of(seen)
+    defaults = default_combiners(given)
+    names = [each.name for each in compare(given, labels).scores]
+    assert names == [*seen.members, *map(label, defaults)]
+    assert {"average", "weighted geometric average"} <= set(names)
+    # Each is a recipe as it comes, of a kind of its own.
+    assert all(type(each)() == each for each in defaults)
+    assert len({type(each) for each in defaults}) == len(defaults)
 
 
 def test_the_chosen_one_has_the_lowest_log_loss(report):
@@ -103,6 +120,182 @@ def test_a_real_gain_is_called_real(report):
     )
 
 
+@far_better
+def test_81_a_combination_that_is_no_better_than_the_best_member_is_called_so_with_the_one_to_keep(make_members):
+    seen, labels = make_members(400, skills=(4.0, 0.1))
+    found = compare(seen, labels, ALL, prefer=MajorityVote())
+    assert "it is no better, so keep a (95 % interval -" in found.verdict
+
+
+def test_81_a_combination_that_is_no_better_than_the_plain_mean_is_called_so_with_the_one_to_keep():
+    # Each is right nearly always and now and then sure of the wrong class: fatal for a geometric mean alone.
+    wrong = np.arange(60) % 20
+    members = {name: np.where(wrong == row, 1e-7, 0.9) for name, row in (("a", 3), ("b", 7), ("c", 11))}
+    seen, labels = binary(**members)
+    found = compare(seen, labels, [Average(), WeightedGeometricAverage()], prefer=WeightedGeometricAverage())
+    mean, own = found["average"].log_loss, found["weighted geometric average"].log_loss
+    assert mean < own
+    gain = paired_interval(
+        *(
+            log_losses(cross_fit(each, seen, labels, stratified_folds(labels, 5, 0), np.ones(60)), labels)
+            for each in (Average(), WeightedGeometricAverage())
+        )
+    )
+    interval = f"({gain.low:.3f} to {gain.high:.3f})"
+    assert found.verdict.endswith(
+        f" It is no better than log loss {mean:.3f} of the plain mean: keep average {interval}."
+    )
+
+
+def test_81_a_combination_whose_gain_on_the_plain_mean_may_be_chance_is_called_so(seen, labels):
+    found = compare(votes_of(seen), labels, [Average(), WeightedGeometricAverage()])
+    mean, own = (1 - found[name].accuracy for name in ("average", "weighted geometric average"))
+    assert own < mean
+    assert "the gain is real" in found.verdict
+    said = f" Against error rate {mean:.3f} of the plain mean the gain of {mean - own:.3f} may be chance ("
+    assert said in found.verdict
+
+
+def test_the_plain_mean_is_not_spoken_of_where_it_is_surely_worse_or_itself_chosen_or_not_compared(
+    report, seen, labels
+):
+    assert "plain mean" not in report.verdict
+    assert "plain mean" not in compare(seen, labels, ALL, prefer=Average()).verdict
+    without = compare(seen, labels, [WeightedAverage(), MajorityVote()], prefer=MajorityVote())
+    assert "plain mean" not in without.verdict
+
+
+def test_79_a_member_that_looks_trained_on_the_rows_is_warned_of_in_the_report(make_members):
+    seen, labels = make_members(400, skills=(1.0, 1.2))
+    values = {"a": seen.values[0], "b": seen.values[1], "c": np.eye(3)[labels] * 0.97 + 0.01}
+    with pytest.warns(KerasembleWarning, match="'c' is wrong in 0 of 400 rows"):
+        found = compare(Predictions.from_arrays(values), labels, [Average()])
+    assert "Warning: Member 'c' is wrong in 0 of 400 rows" in str(found)
+
+
+def test_members_are_scored_on_weighted_rows_as_scikit_learn_scores_them(seen, labels):
+    rows = np.random.default_rng(0).gamma(1, size=600)
+    found = compare(seen, labels, [Average()], sample_weight=rows)
+    for name, values in {
+        **dict(zip(seen.members, seen.values, strict=True)),
+        "average": seen.values.mean(axis=0),
+    }.items():
+        exact = values.astype(np.float64) / values.sum(axis=1, keepdims=True, dtype=np.float64)
+        assert found[name].accuracy == pytest.approx(accuracy_score(labels, exact.argmax(axis=1), sample_weight=rows))
+        assert found[name].log_loss == pytest.approx(log_loss(labels, exact, sample_weight=rows), abs=1e-6)
+    best = log_losses(seen.values[2], labels)
+    assert found["a"].gain == pytest.approx(paired_interval(best, log_losses(seen.values[0], labels), rows))
+
+
+def test_with_balanced_classes_accuracy_is_balanced_accuracy(seen, labels):
+    rows = np.flatnonzero((labels > 0) | (np.arange(600) % 5 == 0))
+    found = compare(seen.rows(rows), labels[rows], [Average(), WeightedAverage()], class_weight="balanced")
+    for name, values in zip(seen.members, seen.values[:, rows], strict=True):
+        assert found[name].accuracy == pytest.approx(balanced_accuracy_score(labels[rows], values.argmax(axis=1)))
+    own = compute_sample_weight("balanced", labels[rows])
+    assert compare(seen.rows(rows), labels[rows], [Average(), WeightedAverage()], sample_weight=own) == found
+
+
+def test_a_row_that_counts_twice_scores_as_two_equal_rows(seen, labels):
+    recipes = [Average(), MajorityVote(), WeightedAverage(weights=[1, 2, 3])]
+    times = np.random.default_rng(0).integers(1, 4, 600)
+    rows = np.repeat(np.arange(600), times)
+    weighted = compare(seen, labels, recipes, sample_weight=times)
+    repeated = compare(seen.rows(rows), labels[rows], recipes)
+    for each in weighted.scores:
+        assert each.accuracy == pytest.approx(repeated[each.name].accuracy)
+        assert each.log_loss == pytest.approx(repeated[each.name].log_loss)
+        assert each.gain.mean == pytest.approx(repeated[each.name].gain.mean)
+
+
+@pytest.mark.parametrize("kind", ["probabilities", "labels"])
+def test_rows_of_weight_zero_are_as_if_absent(seen, labels, kind):
+    given = seen if kind == "probabilities" else votes_of(seen)
+    rows = np.random.default_rng(5).integers(0, 3, 600).astype(np.float64)
+    kept = np.flatnonzero(rows)
+    # Spoiled, so that they would be noticed.
+    spoiled = np.where(rows > 0, labels, (labels + 1) % 3)
+    found = compare(given, spoiled, ALL, sample_weight=rows)
+    assert found == compare(given.rows(kept), labels[kept], ALL, sample_weight=rows[kept])
+    assert found.samples == len(kept)
+
+
+def test_rows_that_tell_as_much_as_few_are_too_few_to_choose_by(seen, labels):
+    rows = np.where(np.arange(600) < 100, 1.0, 0.01)
+    found = compare(seen, labels, ALL, sample_weight=rows)
+    effective = rows.sum() ** 2 / (rows**2).sum()
+    assert f"{effective:.0f} rows are too few to choose among combiners by" in found.verdict
+    assert found.chosen.name == "weighted geometric average"
+
+
+@pytest.mark.parametrize(
+    ("given", "says"),
+    [
+        pytest.param({"sample_weight": np.eye(600)[0]}, "Only one row has a weight above zero", id="one-row"),
+        pytest.param({"sample_weight": np.zeros(600)}, "All row weights are zero", id="no-row"),
+        pytest.param({"sample_weight": np.full(600, np.nan)}, "finite and not negative", id="87-nan"),
+        pytest.param({"sample_weight": np.ones(599)}, r"each of 600 rows.*\(599,\)", id="too-few"),
+        pytest.param({"class_weight": {"z": 2}}, "names 'z', which is no class", id="no-such-class"),
+    ],
+)
+def test_row_weights_that_cannot_be_are_refused(seen, labels, given, says):
+    with pytest.raises(KerasembleError, match=says):
+        compare(seen, labels, ALL, **given)
+
+
+def test_row_weights_however_large_give_the_same_report(seen, labels):
+    rows = np.random.default_rng(0).uniform(0.1, 1, 600)
+    plain, huge = (
+        compare(seen, labels, [Average(), WeightedAverage()], sample_weight=scale * rows) for scale in (1, 1e308)
+    )
+    for each in plain.scores:
+        assert huge[each.name].log_loss == pytest.approx(each.log_loss, abs=1e-6)
+
+
+@pytest.fixture(scope="module")
+def by_errors(seen, labels):
+    return compare(votes_of(seen), labels)
+
+
+def test_labels_only_are_compared_by_their_error_rate(by_errors, seen, labels):
+    assert by_errors.measure == "error rate"
+    errors = {}
+    for name, values in zip(seen.members, seen.values, strict=True):
+        errors[name] = (values.argmax(axis=1) != labels).astype(np.float64)
+        assert (by_errors[name].accuracy, by_errors[name].log_loss) == (pytest.approx(1 - errors[name].mean()), None)
+    assert by_errors["a"].gain == paired_interval(errors["c"], errors["a"])
+    pool, best = by_errors.chosen, by_errors.best_member
+    assert by_errors.verdict.startswith(
+        f"{pool.name}: error rate {1 - pool.accuracy:.3f} against {1 - best.accuracy:.3f} of the best member (c); "
+    )
+    assert pool.accuracy == max(each.accuracy for each in by_errors.scores)
+    assert all(each.log_loss > 0 for each in by_errors.scores if each.kind == "combiner")
+
+
+def test_of_combinations_that_err_equally_often_the_surer_one_is_chosen(by_errors):
+    equal = [
+        each for each in by_errors.scores if each.kind == "combiner" and each.accuracy == by_errors.chosen.accuracy
+    ]
+    assert by_errors.chosen.log_loss == min(each.log_loss for each in equal)
+
+
+def test_a_report_on_labels_only_has_no_log_loss_of_members_and_is_the_same_after_json(by_errors):
+    rows = {row[0]: row for row in by_errors.rows()}
+    assert [rows[name][2] for name in "abc"] == ["", "", ""]
+    assert rows["average"][2] == f"{by_errors['average'].log_loss:.4f}"
+    again = Report.from_json(json.loads(json.dumps(by_errors.to_json(), allow_nan=False)))
+    assert again == by_errors
+    assert str(again) == str(by_errors)
+
+
+def test_labels_only_are_scored_as_they_are(seen, labels):
+    votes = votes_of(seen)
+    alone = score(votes, labels)
+    assert alone.verdict == f"c is the best: error rate {1 - alone['c'].accuracy:.3f}."
+    found = score(votes, labels, ["b"])
+    assert (found["b"].kind, found["b"].accuracy) == ("combiner", alone["b"].accuracy)
+
+
 def test_a_gain_whose_interval_holds_zero_may_be_chance(make_members):
     found = compare(*make_members(60, skills=(2.0, 1.6)), [Average()])
     assert found.chosen.kind == "combiner"
@@ -110,6 +303,7 @@ def test_a_gain_whose_interval_holds_zero_may_be_chance(make_members):
     assert f"the gain of {found.chosen.gain.mean:.3f} may be chance (95 % interval -0." in found.verdict
 
 
+@far_better
 def test_where_no_combination_is_better_the_member_is_kept(make_members):
     found = compare(*make_members(400, skills=(4.0, 0.1)), [Average(), MajorityVote()])
     assert found.chosen == found.best_member == found["a"]
@@ -117,6 +311,7 @@ def test_where_no_combination_is_better_the_member_is_kept(make_members):
     assert found.verdict.endswith(f"against {found['average'].log_loss:.3f} of average).")
 
 
+@far_better
 @pytest.mark.parametrize("samples", [400, 100])
 def test_the_verdict_is_about_the_preferred_one_however_bad(make_members, samples):
     found = compare(*make_members(samples, skills=(4.0, 0.1)), ALL, prefer=Average())
@@ -165,11 +360,12 @@ def test_two_recipes_of_one_kind_are_told_apart_and_the_better_one_is_chosen(see
     recipes = [WeightedAverage(weights=[1, 0, 0]), WeightedAverage(weights=[1, 1, 1])][::order]
     found = compare(seen, labels, recipes)
     assert choose(found, recipes) == WeightedAverage(weights=[1, 1, 1])
-    assert found.chosen.name == "WeightedAverage(weights=(1.0, 1.0, 1.0))"
+    assert found.chosen.name == repr(WeightedAverage(weights=(1.0, 1.0, 1.0)))
     preferred = compare(seen, labels, recipes, prefer=WeightedAverage(weights=[1, 0, 0]))
     assert preferred.chosen.log_loss == pytest.approx(preferred["a"].log_loss)
 
 
+@far_better
 def test_what_is_chosen_is_a_members_name_or_the_combiner_as_given(report, make_members):
     assert choose(report, ALL) in ALL
     recipes = [Average(), MajorityVote()]

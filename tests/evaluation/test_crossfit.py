@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,9 +12,18 @@ from hypothesis import strategies as st
 from kerasemble.combiners.majority_vote import MajorityVote
 from kerasemble.combiners.weighted_average import WeightedAverage
 from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAverage
+from kerasemble.core.predictions import Predictions
+from kerasemble.core.row_weights import effective_rows
 from kerasemble.evaluation.crossfit import cross_fit, stratified_folds
 
-LEARNERS = [WeightedAverage(), WeightedAverage(weights="scores"), WeightedGeometricAverage()]
+LEARNERS = [
+    WeightedAverage(),
+    WeightedAverage(loss="brier"),
+    WeightedAverage(weights="scores"),
+    WeightedGeometricAverage(),
+]
+# How much each of 600 rows counts: 600 tell as much as about 300 that count alike.
+ROWS = np.random.default_rng(0).gamma(1, size=600)
 
 
 @settings(deadline=None, derandomize=True)
@@ -40,14 +51,19 @@ def test_folds_do_not_follow_the_order_of_rows(labels):
 
 
 @pytest.mark.parametrize("combiner", LEARNERS, ids=repr)
-def test_each_fold_is_answered_by_a_fit_to_the_others(seen, labels, combiner):
+@pytest.mark.parametrize("weighted", [False, True], ids=["even", "weighted"])
+def test_each_fold_is_answered_by_a_fit_to_the_others(seen, labels, combiner, weighted):
     folds = stratified_folds(labels, 4, 0)
-    answer = cross_fit(combiner, seen, labels, folds)
+    weights = ROWS[:600] if weighted else np.ones(600)
+    answer = cross_fit(combiner, seen, labels, folds, weights)
+    # Both fits are to the rows that all rows settle the recipe for.
+    settled = combiner.settled(effective_rows(weights))
     for fold in range(4):
         inside = np.flatnonzero(folds == fold)
         outside = np.setdiff1d(np.arange(len(labels)), inside)
-        expected = combiner.fit(seen.rows(outside), labels[outside])(seen.rows(inside))
-        np.testing.assert_array_equal(answer[inside], expected)
+        alone = settled.fit(seen.rows(outside), labels[outside], sample_weight=weights[outside])
+        # Folds are learned together, each to within 1e-8 nats of its own least loss.
+        np.testing.assert_allclose(answer[inside], alone(seen.rows(inside)), rtol=0, atol=1e-5)
 
 
 @pytest.mark.parametrize("combiner", LEARNERS, ids=repr)
@@ -57,15 +73,16 @@ def test_a_rows_own_label_changes_the_answers_to_other_rows_and_never_its_own(ma
     folds = stratified_folds(labels, 5, 0)
     flipped = labels.copy()
     flipped[row] = (flipped[row] + 1) % 3
-    before, after = (cross_fit(combiner, seen, each, folds) for each in (labels, flipped))
+    before, after = (cross_fit(combiner, seen, each, folds, np.ones(60)) for each in (labels, flipped))
     own = folds == folds[row]
-    np.testing.assert_array_equal(before[own], after[own])
-    assert (before[~own] != after[~own]).any()
+    # Each fold's fit begins where all rows lead to, which the solver's bound lets shine through.
+    np.testing.assert_allclose(before[own], after[own], rtol=0, atol=1e-6)
+    assert np.abs(before[~own] - after[~own]).max() > 1e-4
 
 
 def test_what_learns_nothing_is_fitted_once(seen, labels):
     combiner = MajorityVote(weights=[1, 2, 3])
-    answer = cross_fit(combiner, seen, labels, stratified_folds(labels, 5, 0))
+    answer = cross_fit(combiner, seen, labels, stratified_folds(labels, 5, 0), np.ones(600))
     np.testing.assert_array_equal(answer, combiner.fit(seen)(seen))
 
 
@@ -73,6 +90,44 @@ def test_folds_are_fitted_by_the_recipe_that_all_rows_will_be(make_members):
     # Of 220 rows each fit sees 176, for which this combiner would by itself shrink ten times as hard.
     seen, labels = make_members(220, skills=(0.8, 2.2, 1.0))
     folds = stratified_folds(labels, 5, 0)
-    settled = cross_fit(WeightedGeometricAverage(), seen, labels, folds)
-    np.testing.assert_array_equal(settled, cross_fit(WeightedGeometricAverage(strength=10.0), seen, labels, folds))
-    assert np.abs(settled - cross_fit(WeightedGeometricAverage(strength=100.0), seen, labels, folds)).max() > 1e-3
+    settled, weak, strong = (
+        cross_fit(WeightedGeometricAverage(strength=strength), seen, labels, folds, np.ones(220))
+        for strength in (None, 10.0, 100.0)
+    )
+    np.testing.assert_array_equal(settled, weak)
+    assert np.abs(settled - strong).max() > 1e-3
+
+
+def test_weighted_rows_settle_the_recipe_by_what_they_tell(make_members):
+    seen, labels = make_members(220, skills=(0.8, 2.2, 1.0))
+    folds = stratified_folds(labels, 5, 0)
+    settled, weak, strong = (
+        cross_fit(WeightedGeometricAverage(strength=strength), seen, labels, folds, ROWS[:220])
+        for strength in (None, 10.0, 100.0)
+    )
+    np.testing.assert_array_equal(settled, strong)
+    assert np.abs(settled - weak).max() > 1e-3
+
+
+def test_all_folds_are_learned_in_one_call(make_members, monkeypatch):
+    asked, seen_by = [], WeightedAverage.learn_each
+
+    def remembered(self, predictions, labels, weights):
+        asked.append(np.array(weights))
+        return seen_by(self, predictions, labels, weights)
+
+    monkeypatch.setattr(WeightedAverage, "learn_each", remembered)
+    seen, labels = make_members(60)
+    folds = stratified_folds(labels, 5, 0)
+    cross_fit(WeightedAverage(), seen, labels, folds, ROWS[:60])
+    (weights,) = asked
+    np.testing.assert_array_equal(weights, [np.where(folds == fold, 0, ROWS[:60]) for fold in range(5)])
+
+
+@pytest.mark.parametrize("combiner", LEARNERS, ids=repr)
+def test_labels_only_are_cross_fitted(seen, labels, combiner):
+    votes = Predictions.from_labels(dict(zip(seen.members, seen.values.argmax(axis=-1), strict=True)), classes=3)
+    certain = dataclasses.replace(seen, values=np.eye(3, dtype=np.float32)[votes.values])
+    folds = stratified_folds(labels, 4, 0)
+    answers = [cross_fit(combiner, each, labels, folds, np.ones(600)) for each in (votes, certain)]
+    np.testing.assert_allclose(*answers, rtol=0, atol=1e-5)

@@ -25,11 +25,41 @@ def report():
         folds=5,
         warnings=("Member 'mlp' is odd.",),
         readings={"cnn-b": "softmax", "mlp": "as it is"},
+        fitted="Fitted weighted average: cnn-b 0.900, mlp 0.100",
     )
 
 
-def test_a_report_is_the_same_after_json(report):
-    assert Report.from_json(json.loads(json.dumps(report.to_json(), allow_nan=False))) == report
+@pytest.fixture
+def by_errors():
+    """A report on members that give labels only."""
+    member = Score("cnn-b", "member", 0.97, None, Interval(0.0, 0.0, 0.0))
+    other = Score("mlp", "member", 0.9, None, Interval(-0.07, -0.09, -0.05))
+    vote = Score("bayesian vote", "combiner", 0.98, 0.068, Interval(0.01, 0.002, 0.018))
+    return Report((other, member, vote), member, vote, "vote.", 500, 5, measure="error rate")
+
+
+@pytest.mark.parametrize("which", ["report", "by_errors"])
+def test_a_report_is_the_same_after_json(request, which):
+    given = request.getfixturevalue(which)
+    again = Report.from_json(json.loads(json.dumps(given.to_json(), allow_nan=False)))
+    assert again == given
+    assert (again.measure, again.fitted) == (given.measure, given.fitted)
+
+
+def test_a_report_of_labels_only_has_no_log_loss_of_members_and_gains_in_error_rate(by_errors):
+    rows = {row[0]: row[1:] for row in by_errors.rows()[1:]}
+    assert rows["mlp"] == ("90.00%", "", "-0.0700", "-0.090 to -0.050")
+    assert rows["cnn-b"] == ("97.00%", "", "", "best member")
+    assert rows["bayesian vote"] == ("98.00%", "0.0680", "+0.0100", "+0.002 to +0.018")
+    assert "Gain: error rate of the best member (cnn-b) less this one's." in str(by_errors)
+
+
+@pytest.mark.parametrize(
+    ("score", "measure", "loss"),
+    [(POOL, "log loss", 0.068), (POOL, "error rate", 0.02), (POOL._replace(log_loss=None), "log loss", 0.02)],
+)
+def test_a_score_has_the_loss_that_is_asked_for_and_the_error_rate_where_there_is_no_other(score, measure, loss):
+    assert score.loss(measure) == pytest.approx(loss)
 
 
 def test_scores_are_found_by_name(report):
@@ -45,7 +75,7 @@ def test_the_text_has_each_score_with_its_interval_the_warnings_and_the_verdict(
     assert rows["cnn-b"][1:] == ["97.00%", "0.1214", "best", "member"]
     assert rows["weighted average"][2:] == ["98.00%", "0.0680", "+0.0534", "+0.041", "to", "+0.066"]
     assert "Warning: Member 'mlp' is odd." in lines
-    assert lines[-1] == "weighted average it is."
+    assert lines[-2:] == ["weighted average it is.", "Fitted weighted average: cnn-b 0.900, mlp 0.100"]
     assert "500 rows" in str(report)
     assert "5 folds" in str(report)
 

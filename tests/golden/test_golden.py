@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from kerasemble.combiners import registry
-from kerasemble.combiners.base import name_of
+from kerasemble.combiners.recipes import name_of
 
 FILES = sorted(Path(__file__).parent.glob("v*/*.keras"))
 

@@ -15,7 +15,8 @@ from typing import Any
 
 import click
 
-from kerasemble.combiners.base import FittedCombiner, recipe_to_json
+from kerasemble.combiners.fitted import FittedCombiner
+from kerasemble.combiners.recipes import recipe_to_json
 from kerasemble.core.errors import KerasembleWarning
 from kerasemble.ensemble.ensemble import Ensemble
 from kerasemble.evaluation.report import Report

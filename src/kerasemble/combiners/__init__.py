@@ -8,7 +8,8 @@ import importlib
 import inspect
 import pkgutil
 
-from kerasemble.combiners.base import Combiner, name_of
+from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.recipes import name_of
 from kerasemble.core.errors import KerasembleError
 
 

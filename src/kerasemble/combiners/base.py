@@ -4,39 +4,19 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-import math
-import re
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.core.alignment import Alignment
-from kerasemble.core.arrays import FloatArray, IntArray, Tensor, Vocabulary, as_probabilities, blocks, first
+from kerasemble.combiners.fitted import Fit, FittedCombiner, Learned
+from kerasemble.combiners.recipes import label
+from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, as_probabilities, blocks
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.labels import encode_labels
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import ClassWeight, RowWeights, effective_rows, row_weights
-from kerasemble.core.tasks import Task
-
-# Arrays by name. In the Keras model each becomes a trainable weight of that name.
-Learned: TypeAlias = Mapping[str, npt.NDArray[np.float64]]
-
-
-class Fit(NamedTuple):
-    """What a combiner learned, and how well it was learned.
-
-    Args:
-        learned: arrays by name.
-        gap: where the weights were solved for, the certified bound on how far what they minimise is above its least
-            value, in its own unit (nats for log loss).
-        warnings: a sentence for each thing that went wrong.
-    """
-
-    learned: Learned
-    gap: float | None = None
-    warnings: tuple[str, ...] = ()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -44,8 +24,8 @@ class Combiner(abc.ABC):
     """A recipe for making one prediction out of the members'.
 
     A new combiner is one file in this folder: a frozen dataclass, decorated `@final`, whose fields are numbers,
-    strings or tuples of them, with the methods below. The registry, the command line, `auto`, the saved ensemble
-    and the contract tests find it by itself.
+    strings or tuples of them, with the methods below. The registry, the command line, the saved ensemble and the
+    contract tests find it by themselves.
 
     Example:
         >>> from kerasemble import MajorityVote, Predictions
@@ -53,6 +33,9 @@ class Combiner(abc.ABC):
         >>> MajorityVote().fit(seen)(seen).round(2)
         array([[0.33, 0.67]], dtype=float32)
     """
+
+    # Whether what is learned is pulled toward something sensible where rows are few. If not, few rows are warned of.
+    shrunk: ClassVar[bool] = False
 
     @abc.abstractmethod
     def combine(self, values: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:
@@ -197,9 +180,9 @@ class Combiner(abc.ABC):
         weights = row_weights(labels, predictions.classes, sample_weight, class_weight)
         found = self.learn(*_present(predictions, labels, weights))
         rows, numbers = effective_rows(weights), sum(array.size for array in found.learned.values())
-        if rows < numbers:
+        if rows < numbers and not self.shrunk:
             few = (
-                f"{label(self).capitalize()} learned {numbers} numbers from {rows:.0f} rows, which is few for so many. "
+                f"{label(self).capitalize()} learned {numbers} numbers from {rows:.3g} rows, which is few for so many. "
                 "Give more labelled rows, or take a combiner that learns less."
             )
             return found._replace(warnings=(*found.warnings, few))
@@ -231,155 +214,3 @@ class FixedRule(Combiner):
         """Return nothing: there is nothing to learn."""
         del predictions, labels, weights
         return Fit({})
-
-
-@final
-@dataclasses.dataclass(frozen=True, eq=False)
-class FittedCombiner:
-    """A combiner that can predict: its recipe, what it learned, and for which members and classes.
-
-    Call it with `Predictions` of the same members, or of more, to get their combination as (samples, ..., classes).
-
-    Args:
-        combiner: the recipe.
-        learned: arrays by name.
-        members: the members that it needs, in the order of the arrays' first axis.
-        classes: class names.
-        task: what the last axis means.
-        alignment: how each member was read, where models were run.
-        gap: the certified bound on how far what the weights minimise is above its least value, None where they are
-            not solved for.
-        left_out: members that it was fitted to and does not need: their weight is zero.
-        fitted_on: SHA-256 of the data that it learned from, None where it learned nothing or that is not known.
-    """
-
-    combiner: Combiner
-    learned: Learned
-    members: tuple[str, ...]
-    classes: tuple[str, ...]
-    task: Task
-    alignment: Alignment | None = None
-    gap: float | None = None
-    left_out: tuple[str, ...] = ()
-    fitted_on: str | None = None
-
-    def __call__(self, predictions: Predictions) -> FloatArray:
-        """Return the combined probabilities (samples, ..., classes), in the dtype of the predictions.
-
-        Computed in that dtype too, in blocks of samples, so that little memory is needed beyond the result. Labels
-        give float32.
-
-        Raises:
-            KerasembleError: the predictions are of other members or classes.
-        """
-        values = self._values(predictions)
-        dtype = np.dtype(np.float32) if predictions.labels_only else values.dtype
-        shape = (*values.shape[1:], len(self.classes)) if predictions.labels_only else values.shape[1:]
-        learned = {name: array.astype(dtype) for name, array in self.learned.items()}
-        result = np.empty(shape, dtype=dtype)
-        for rows in blocks(predictions.samples, len(self.members) * result[:1].size):
-            block = as_probabilities(values[:, rows], len(self.classes), dtype)
-            result[rows] = self.combiner.combine(block, learned, np)
-        return result
-
-    def decide(self, predictions: Predictions) -> IntArray:
-        """Return the index of the most probable class of each sample (samples, ...).
-
-        It is the argmax of calling this, without an array of the probabilities.
-
-        Raises:
-            KerasembleError: the predictions are of other members or classes.
-        """
-        values = self._values(predictions)
-        shape = values.shape[1:] if predictions.labels_only else values.shape[1:-1]
-        result = np.empty(shape, dtype=np.int64)
-        for rows in blocks(predictions.samples, len(values)):
-            result[rows] = self.combiner.decide(values[:, rows], self.learned, len(self.classes))
-        return result
-
-    def _values(self, predictions: Predictions) -> npt.NDArray[Any]:
-        """Return the predictions of those members that are needed."""
-        if predictions.classes != self.classes:
-            msg = f"Fitted for the classes {self.classes}. Received predictions over {predictions.classes}."
-            raise KerasembleError(msg)
-        return (predictions if predictions.members == self.members else predictions.only(self.members)).values
-
-    @property
-    def weights(self) -> dict[str, float] | None:
-        """The members' weights by name, or None where this combiner has none."""
-        weights = self.combiner.weights_of(self.learned)
-        return None if weights is None else dict(zip(self.members, weights.tolist(), strict=True))
-
-    def to_json(self) -> dict[str, Any]:
-        """Return this as lists, numbers and strings."""
-        return {
-            "combiner": recipe_to_json(self.combiner),
-            "learned": {name: array.tolist() for name, array in self.learned.items()},
-            "members": list(self.members),
-            "classes": list(self.classes),
-            "task": self.task.value,
-            "alignment": None if self.alignment is None else self.alignment.to_json(),
-            "gap": self.gap,
-            "left_out": list(self.left_out),
-            "fitted_on": self.fitted_on,
-        }
-
-    @classmethod
-    def from_json(cls, data: Mapping[str, Any]) -> FittedCombiner:
-        """Return what `to_json` described."""
-        return cls(
-            recipe_from_json(data["combiner"]),
-            {name: np.asarray(array, dtype=np.float64) for name, array in data["learned"].items()},
-            tuple(data["members"]),
-            tuple(data["classes"]),
-            Task(data["task"]),
-            None if data["alignment"] is None else Alignment.from_json(data["alignment"]),
-            data.get("gap"),
-            tuple(data.get("left_out", ())),
-            data.get("fitted_on"),
-        )
-
-    def __repr__(self) -> str:
-        """Say what was learned, as a person reads it."""
-        found = self.combiner.describe(self.learned, self.members, self.classes)
-        notes = [] if self.gap is None else [f"within {_power_of_ten(self.gap)} of the optimum"]
-        notes += [f"left out: {first(self.left_out)}"] if self.left_out else []
-        in_brackets = f" ({'; '.join(notes)})" if notes else ""
-        return f"Fitted {label(self.combiner)}{found}{in_brackets}"
-
-
-def _power_of_ten(gap: float) -> str:
-    """Return the least power of ten that is not below a gap, and of what is below 1e-8 that."""
-    return f"1e{math.ceil(math.log10(max(gap, 1e-8)))}"
-
-
-def name_of(combiner: type[Combiner] | Combiner) -> str:
-    """Return the combiner's name on the command line and in files: WeightedAverage -> "weighted-average"."""
-    kind = combiner if isinstance(combiner, type) else type(combiner)
-    return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", kind.__name__).lower()
-
-
-def label(combiner: type[Combiner] | Combiner) -> str:
-    """Return the combiner's name in a sentence: WeightedAverage -> "weighted average"."""
-    return name_of(combiner).replace("-", " ")
-
-
-def recipe_to_json(combiner: Combiner) -> dict[str, Any]:
-    """Return the combiner's name and its options."""
-    return {"name": name_of(combiner), **dataclasses.asdict(combiner)}
-
-
-def recipe_from_json(data: Mapping[str, Any]) -> Combiner:
-    """Return the combiner that `recipe_to_json` described.
-
-    Raises:
-        KerasembleError: no combiner has that name.
-    """
-    from kerasemble.combiners import find
-
-    options = {key: _frozen(value) for key, value in data.items() if key != "name"}
-    return find(data["name"])(**options)
-
-
-def _frozen(value: Any) -> Any:  # noqa: ANN401 - any JSON value
-    return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, final
+from typing import Any, ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.combiners.base import Combiner, Fit, Learned, label
+from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.fitted import Fit, Learned
+from kerasemble.combiners.recipes import label
 from kerasemble.combiners.weights import not_converged
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, softmax
 from kerasemble.core.errors import KerasembleError
@@ -68,6 +70,7 @@ class BayesianVote(Combiner):
         and Information Systems 38.
     """
 
+    shrunk: ClassVar[bool] = True
     smoothing: float = 10.0
 
     def __post_init__(self) -> None:
@@ -158,5 +161,5 @@ def _capped(values: Sequence[float]) -> str:
 def _worst(table: npt.NDArray[np.float64], classes: Sequence[str]) -> str:
     """Return what a member (voted, true) mistakes most often: "dog for cat 0.2"."""
     mistakes = np.where(np.eye(len(table), dtype=bool), -1.0, table)
-    voted, true = np.unravel_index(mistakes.argmax(), mistakes.shape)
+    voted, true = divmod(int(mistakes.argmax()), len(table))
     return f"{classes[voted]} for {classes[true]} {mistakes[voted, true]:.2f}"

@@ -5,12 +5,14 @@ from __future__ import annotations
 import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
-from typing import Literal, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.combiners.base import Combiner, Fit, Learned, label
+from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.fitted import Fit, Learned
+from kerasemble.combiners.recipes import label
 from kerasemble.combiners.weights import log_weights, not_converged, used_members
 from kerasemble.core.arrays import CLIP, FloatArray, IntArray, Tensor, Vocabulary
 from kerasemble.core.errors import KerasembleError
@@ -45,8 +47,8 @@ class ClassWeightedAverage(Combiner):
     Args:
         strength: of the pull, in rows; None takes 3 for "entropy" and 10 for "squares".
         pull: "entropy", sum_m w_m log(w_m / w_mc), which leaves each member that `WeightedAverage` uses some weight in
-            every class; or "squares", sum_m (w_mc - w_m)**2, which also lets in members that it does not use. Squares
-            gain a little more from probabilities, and lose on members that give labels only or are always sure.
+            every class; or "squares", sum_m (w_mc - w_m)**2, which lets in members that it does not use more readily.
+            Squares may gain a little more from probabilities, and lose where members give labels only.
 
     Raises:
         KerasembleError: the strength is not above zero and finite, or the pull is none of the two.
@@ -66,6 +68,7 @@ class ClassWeightedAverage(Combiner):
         Stone 1961, Ann. Math. Statist. 32.
     """
 
+    shrunk: ClassVar[bool] = True
     strength: float | None = None
     pull: Literal["entropy", "squares"] = "entropy"
 
@@ -113,7 +116,7 @@ class ClassWeightedAverage(Combiner):
         """Return the weights; the rows of class c are those from bounds[c] to bounds[c + 1]."""
         common = solve_linear_pool(true, weights, start=start).weights
         shares, rows = weights / weights.sum(), effective_rows(weights)
-        strength = self._strength_for(rows) / rows
+        strength = (self.strength or _STRENGTH[self.pull]) / rows
         entropy, ridge = (strength, 0.0) if self.pull == "entropy" else (0.0, strength)
         slices = [slice(*pair) for pair in itertools.pairwise(bounds)]
         # Members' mistakes alone would give a class that is never the label to who denies it most: on MNIST, 2,000 rows
@@ -137,16 +140,8 @@ class ClassWeightedAverage(Combiner):
         learned = {"log_weights": log_weights(np.stack(found, axis=1))}
         return Fit(learned, gap, not_converged(worst._replace(gap=gap), label(self)))
 
-    def settled(self, samples: float) -> Combiner:
-        """Return this recipe with the strength that `samples` rows call for."""
-        return dataclasses.replace(self, strength=self._strength_for(samples))
-
-    def _strength_for(self, samples: float) -> float:
-        del samples
-        return self.strength or _STRENGTH[self.pull]
-
     def used(self, learned: Learned) -> IntArray:
-        """Return the indices of the members whose weight is not zero in every class."""
+        """Return the indices of the members that have weight in any class."""
         return used_members(learned["log_weights"].max(axis=1))
 
     def describe(self, learned: Learned, members: Sequence[str], classes: Sequence[str]) -> str:

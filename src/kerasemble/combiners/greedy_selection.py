@@ -9,7 +9,8 @@ from typing import Literal, cast, final
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.combiners.base import Combiner, Fit, Learned
+from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.fitted import Fit, Learned
 from kerasemble.combiners.selection_metric import Metric, NamedMetric, metric_of
 from kerasemble.combiners.weights import log_weights, used_members
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, softmax
@@ -46,7 +47,7 @@ class GreedySelection(Combiner):
         max_members: how many distinct members may be selected; None for any number.
         sorted_start: begin with the best of the means of the 1, 2, ..., `sorted_start` best members; 0 with nothing.
         bags: how many selections are made, each from a random part of the members, and counted together; 1 for one
-            from all of them. Where together they hold more than `max_members`, these are selected among once more.
+            from all of them. Where together they hold more than `max_members`, the most often selected are kept.
         bag_fraction: which part of the members each bag selects from.
         ties: which of equally good members is selected: one that is selected already, and among these the one with
             the lowest "log_loss" (the default) and then the earliest, or one at "random". Equal are errors that
@@ -130,7 +131,7 @@ class GreedySelection(Combiner):
 
         counts = np.sum([selected(allowed) for allowed in self._bags(members)], axis=0)
         if self.max_members is not None and np.count_nonzero(counts) > self.max_members:
-            counts = selected(np.sort(np.argsort(-counts, kind="stable")[: self.max_members]))
+            counts[np.argsort(-counts, kind="stable")[self.max_members :]] = 0
         return Fit({"log_weights": log_weights(counts.astype(np.float64))})
 
     def _errors(self, predictions: Predictions, labels: IntArray, weights: RowWeights) -> Errors:

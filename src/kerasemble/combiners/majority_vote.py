@@ -9,7 +9,8 @@ from typing import Any, NamedTuple, final
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.combiners.base import Combiner, Fit, Learned
+from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.fitted import Fit, Learned
 from kerasemble.combiners.weights import GivenWeights, check_weights, freeze_weights, log_weights, used_members
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, blocks, softmax
 from kerasemble.core.predictions import Predictions

@@ -19,8 +19,7 @@ class Maximum(FixedRule):
     surest member decides, so it is only as good as that member's confidence is.
 
     Example:
-        >>> from kerasemble import Predictions
-        >>> from kerasemble.combiners.maximum import Maximum
+        >>> from kerasemble import Maximum, Predictions
         >>> seen = Predictions.from_arrays({"a": [[0.75, 0.25]], "b": [[0.25, 0.75]]})
         >>> Maximum().fit(seen)(seen)
         array([[0.5, 0.5]], dtype=float32)

@@ -20,8 +20,7 @@ class Median(FixedRule):
     the mean.
 
     Example:
-        >>> from kerasemble import Predictions
-        >>> from kerasemble.combiners.median import Median
+        >>> from kerasemble import Median, Predictions
         >>> seen = Predictions.from_arrays({"a": [[0.75, 0.25]], "b": [[0.5, 0.5]], "c": [[0.0, 1.0]]})
         >>> Median().fit(seen)(seen)
         array([[0.5, 0.5]], dtype=float32)

@@ -19,8 +19,7 @@ class Minimum(FixedRule):
     (samples, ..., classes). Any one member can rule a class out; with two classes it decides as `Maximum` does.
 
     Example:
-        >>> from kerasemble import Predictions
-        >>> from kerasemble.combiners.minimum import Minimum
+        >>> from kerasemble import Minimum, Predictions
         >>> seen = Predictions.from_arrays({"a": [[0.5, 0.25, 0.25]], "b": [[0.25, 0.5, 0.25]]})
         >>> Minimum().fit(seen)(seen).round(3)
         array([[0.333, 0.333, 0.333]], dtype=float32)

@@ -21,8 +21,7 @@ class Product(FixedRule):
     `GeometricAverage`, and is as many times as sure (in log-odds) as there are members.
 
     Example:
-        >>> from kerasemble import Predictions
-        >>> from kerasemble.combiners.product import Product
+        >>> from kerasemble import Predictions, Product
         >>> seen = Predictions.from_arrays({"a": [[0.75, 0.25]], "b": [[0.75, 0.25]]})
         >>> Product().fit(seen)(seen).round(3)
         array([[0.9, 0.1]], dtype=float32)

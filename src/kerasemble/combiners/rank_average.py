@@ -30,8 +30,7 @@ class RankAverage(FixedRule):
     and with many it is never sure: no class gets more than 2 / C.
 
     Example:
-        >>> from kerasemble import Predictions
-        >>> from kerasemble.combiners.rank_average import RankAverage
+        >>> from kerasemble import Predictions, RankAverage
         >>> seen = Predictions.from_arrays({"a": [[0.2, 0.7, 0.1]], "b": [[0.3, 0.4, 0.3]]})
         >>> RankAverage().fit(seen)(seen).round(3)
         array([[0.25 , 0.667, 0.083]], dtype=float32)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import cast, final
+from typing import ClassVar, cast, final
 
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.combiners.base import Combiner, Fit, Learned, label
+from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.fitted import Fit, Learned
+from kerasemble.combiners.recipes import label
 from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAverage
 from kerasemble.combiners.weights import not_converged, used_members
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, clipped_log, softmax
@@ -69,6 +71,7 @@ class Stacking(Combiner):
         Wolpert 1992, Neural Networks 5; Ting and Witten 1999, JAIR 10.
     """
 
+    shrunk: ClassVar[bool] = True
     strength: float | None = None
     pool_strength: float | None = None
 

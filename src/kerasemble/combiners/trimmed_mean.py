@@ -7,7 +7,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import final
 
-from kerasemble.combiners.base import Combiner, FixedRule, Learned
+from kerasemble.combiners.base import Combiner, FixedRule
+from kerasemble.combiners.fitted import Learned
 from kerasemble.core.arrays import CLIP, Tensor, Vocabulary
 from kerasemble.core.errors import KerasembleError
 
@@ -33,8 +34,7 @@ class TrimmedMean(FixedRule):
         KerasembleError: trim is out of its range.
 
     Example:
-        >>> from kerasemble import Predictions
-        >>> from kerasemble.combiners.trimmed_mean import TrimmedMean
+        >>> from kerasemble import Predictions, TrimmedMean
         >>> seen = Predictions.from_arrays({"a": [[0.75, 0.25]], "b": [[0.5, 0.5]], "c": [[0.0, 1.0]]})
         >>> TrimmedMean(trim=0.34).fit(seen)(seen)
         array([[0.5, 0.5]], dtype=float32)

@@ -9,7 +9,9 @@ from typing import Literal, final
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.combiners.base import Combiner, Fit, Learned, label
+from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.fitted import Fit, Learned
+from kerasemble.combiners.recipes import label
 from kerasemble.combiners.weights import (
     Costs,
     GivenWeights,

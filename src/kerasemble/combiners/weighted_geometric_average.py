@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import final
+from typing import ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.combiners.base import Combiner, Fit, Learned, label
+from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.fitted import Fit, Learned
+from kerasemble.combiners.recipes import label
 from kerasemble.combiners.weights import (
     Costs,
     check_sparsity,
@@ -65,6 +67,7 @@ class WeightedGeometricAverage(Combiner):
         Genest and Zidek 1986, Statistical Science 1(1).
     """
 
+    shrunk: ClassVar[bool] = True
     strength: float | None = None
     temperature: bool = False
     free_sign: bool = False

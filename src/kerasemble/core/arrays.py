@@ -24,9 +24,9 @@ CLIP = 2.0**-24
 BLOCK_VALUES = 2**18
 
 
-def blocks(samples: int, values_per_sample: int) -> Iterator[slice]:
-    """Yield slices that cover `samples` rows, each of at most `BLOCK_VALUES` values (and at least one row)."""
-    size = max(1, BLOCK_VALUES // max(1, values_per_sample))
+def blocks(samples: int, values_per_sample: int, times: int = 1) -> Iterator[slice]:
+    """Yield slices that cover `samples` rows, each of at most `times` `BLOCK_VALUES` values (and at least one row)."""
+    size = max(1, times * BLOCK_VALUES // max(1, values_per_sample))
     for start in range(0, samples, size):
         yield slice(start, min(start + size, samples))
 

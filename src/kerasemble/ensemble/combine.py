@@ -10,7 +10,8 @@ import numpy.typing as npt
 
 from kerasemble.combiners import find
 from kerasemble.combiners.average import Average
-from kerasemble.combiners.base import Combiner, label, name_of, recipe_from_json, recipe_to_json
+from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.recipes import label, name_of, recipe_from_json, recipe_to_json
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.ensemble.ensemble import Ensemble

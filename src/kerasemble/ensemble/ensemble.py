@@ -12,7 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.combiners.average import Average
-from kerasemble.combiners.base import Combiner, FittedCombiner, label
+from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.fitted import FittedCombiner
+from kerasemble.combiners.recipes import label
 from kerasemble.core.alignment import Alignment, Reading
 from kerasemble.core.arrays import FloatArray, first
 from kerasemble.core.errors import KerasembleError, warn

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.combiners.base import FittedCombiner
+from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.core.alignment import InputSpec, Reading
 from kerasemble.core.arrays import Tensor
 from kerasemble.core.errors import KerasembleError

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 from typing import Any
 
-from kerasemble.combiners.base import FittedCombiner
+from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.evaluation.report import Report
 from kerasemble.members.backend import import_keras
 from kerasemble.members.copying import layer_to_json

@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.combiners import find
-from kerasemble.combiners.base import Combiner, label
+from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.recipes import label
 from kerasemble.core.arrays import FloatArray, IntArray, first
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.labels import encode_labels

@@ -84,7 +84,7 @@ def count(ballots: Ballots, labels: IntArray, weights: RowWeights) -> Counts:
 
 def in_effective_rows(weights: RowWeights) -> RowWeights:
     """Return the weights with the number of equally weighted rows that would tell as much for their sum."""
-    return weights * (effective_rows(weights) / weights.sum())
+    return np.asarray(weights * (effective_rows(weights) / weights.sum()))
 
 
 def smoothed(counts: Counts, smoothing: float) -> Smoothed:

@@ -117,8 +117,6 @@ def solve_gate(
     return Gate(found.x[:members], gate, tuple(values), converged)
 
 
-
-
 def _without_each(logits: FloatArray, true: FloatArray, share: Vector) -> Vector:
     """Return the mean loss (rows,) without one member, and leave its gradient, times `share`, in the logits.
 
@@ -132,11 +130,11 @@ def _without_each(logits: FloatArray, true: FloatArray, share: Vector) -> Vector
     logits[index, :, index] = -np.inf
     losses, pull = _losses(logits, true)
     pull *= share[:, None] / members
-    return losses.mean(axis=0)
+    return np.asarray(losses.mean(axis=0))
 
 
 def _losses(logits: FloatArray, true: FloatArray) -> tuple[Vector, FloatArray]:
-    """Return the loss (..., rows) of gated pools, and its gradient in the logits (..., rows, members), in their place."""
+    """Return the loss (..., rows) of gated pools, and in place of the logits its gradient (..., rows, members)."""
     ones = np.ones(logits.shape[-1])
     logits -= logits.max(axis=-1, keepdims=True)
     np.exp(logits, out=logits)

@@ -68,10 +68,11 @@ class AccuracyErrors:
         index = np.flatnonzero(doubtful)
         for part in blocks(len(index), self._block_size):
             some = index[part]
-            own = self._own[np.ix_(candidates, some)]
+            own = self._own.take(some, axis=1)
+            own = own if len(candidates) == len(own) else own[candidates]
             # A row without an open pair is right with every candidate.
             read = (own <= needed[some]).any(axis=0)
-            right += self._weights[some[~read]].sum() + self._right(some[read], candidates, own[:, read])
+            right += self._weights[some[~read]].sum() + self._right(some[read], candidates, own.compress(read, axis=1))
         return 1 - right / self._total
 
     def _follow(self, counts: IntArray) -> None:

@@ -23,7 +23,7 @@ _MOST_ROTATED = 3000
 _MAX_STEPS = 500
 # Far below what shows in the loss, since coefficients follow with its root: with 1e-8 those of 30 members' labels moved
 # by 4e-5 with the order of rows, in which only the last bits of sums differ.
-GAP = 1e-12
+GAP = 1e-13
 # How many past steps L-BFGS remembers; 10, its own choice, takes a third more steps.
 _MEMORY = 20
 

@@ -89,9 +89,10 @@ def minimise(
 
 
 def _updated(hessian: Matrix, step: Vector, change: Vector) -> Matrix:
-    """Return the Hessian corrected by how the gradient changed over a step: the update of Broyden, Fletcher,
-    Goldfarb and Shanno (Nocedal and Wright 2006, Numerical Optimization, 6.1).
-    """  # noqa: D205, D209
+    """Return the Hessian corrected by how the gradient changed over a step.
+
+    The update of Broyden, Fletcher, Goldfarb and Shanno: Nocedal and Wright 2006, Numerical Optimization, 6.1.
+    """
     along = hessian @ step
     if not (step @ change > 0 and step @ along > 0):
         return hessian

@@ -24,7 +24,7 @@ def choose_strength(
 
     It is the one halfway, in steps of the list, from the strongest whose held-out loss is within one standard error
     of the least to the one of the least, or next to it on the strong side. On 30 real and synthetic pools and sizes
-    of 20 to 3,000 rows that lost at most .007 to the pool in any draw, and gained .006 to .034 on X-rays; the strongest
+    of 20 to 3,000 rows that lost at most .007 to the pool in any draw, and gained .005 to .034 on X-rays; the strongest
     lost nothing but gained .000 to .025, and the least lost up to .11.
 
     Args:

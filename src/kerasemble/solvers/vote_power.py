@@ -17,6 +17,8 @@ _LEAST, _MOST = 1e-12, 10.0
 _STEEPEST = 10.0
 # What rounding may leave of a count from which its only row is taken away.
 _LEAST_COUNT = 1e-12
+# What rounding leaves of the variance of numbers that are equal.
+_NO_VARIANCE = 1e-12
 
 
 def solve_power(
@@ -26,15 +28,16 @@ def solve_power(
     smooth: Smoothed,
     *,
     strength: float = 1.0,
-    gap: float = 1e-8,
+    gap: float = 1e-9,
 ) -> Solution:
     """Return the power p > 0 of the votes at which the log loss of rows that were not counted is least.
 
     f(p) = mean(-log softmax(log_prior + p sum_m log_votes_m)_true) + strength / rows * (members p - log p), where
     each row is scored by what the counts are without it. (Its own class's are all that change, but for the members'
     coins, which are left as they are.) The last term keeps the power finite where no row is wrong: it is least at
-    1 / members, the power of members that all know the same. f is convex, and f(p) - f* <= max over q of f'(p) (p - q)
-    is the certificate.
+    1 / members, the power of members that all know the same. f is convex, and by that term at least strength / rows /
+    100 so up to a power of 10, which gives the certificate: f(p) - f* <= max over q of
+    f'(p) (p - q) - strength / rows / 200 (p - q)**2.
 
     Args:
         ballots: the votes.
@@ -65,7 +68,8 @@ def solve_power(
             slope += float(means[rows] @ (expected - true_votes[rows]))
             evidence -= expected[:, None]
             curve += float(means[rows] @ np.einsum("rc,rc,rc->r", pool, evidence, evidence))
-        bound = slope * (power - (_LEAST if slope > 0 else _MOST))
+        reach = min(abs(slope) * _MOST**2 / pull, power - _LEAST if slope > 0 else _MOST - power)
+        bound = abs(slope) * reach - pull / _MOST**2 * reach**2 / 2
         return Evaluation(float(value), np.array([slope]), np.array([[curve]]), float(bound))
 
     return minimise(evaluate, np.array([1 / members]), gap, _newton_step)
@@ -75,7 +79,8 @@ def power_of_design(ballots: Ballots, found: Confusion) -> float:
     """Return the power of votes whose truth nobody knows: one over their design effect, and 1 at most.
 
     The design effect is how many times as much the number of wrong votes varies from row to row as it would if the
-    members erred independently. Votes are wrong by how probable `found` makes the other classes.
+    members erred independently. Votes are wrong by how probable `found` makes the other classes. Where no row has more
+    of them than another, the members may all be one: 1 / members.
 
     Reference:
         Kish 1965, Survey Sampling.
@@ -92,12 +97,12 @@ def power_of_design(ballots: Ballots, found: Confusion) -> float:
         squares += float((wrong.sum(axis=1) ** 2).sum())
     independent = float((totals[1] - totals[0] ** 2 / ballots.samples).sum())
     together = squares - sums**2 / ballots.samples
-    return min(1.0, max(independent, _LEAST) / max(together, _LEAST))
+    if together <= _NO_VARIANCE * ballots.samples:
+        return 1 / members
+    return min(1.0, independent / together)
 
 
-def _without_the_row(
-    ballots: Ballots, labels: IntArray, shares: RowWeights, smooth: Smoothed
-) -> tuple[Vector, Vector]:
+def _without_the_row(ballots: Ballots, labels: IntArray, shares: RowWeights, smooth: Smoothed) -> tuple[Vector, Vector]:
     """Return for each row's true class its prior and what the votes say for it, by the counts without that row.
 
     Both are logarithms (samples,), the prior's but for a constant.
@@ -114,9 +119,10 @@ def _for_true_class(votes: Votes, true: IntArray, shares: RowWeights, smooth: Sm
     row = np.repeat(np.arange(len(true)), np.diff(votes.shares.indptr))
     vote = votes.shares.data
     left = smooth.votes[votes.cells[votes.shares.indices], true[row]] - shares[row] * vote
-    return np.bincount(row, weights=vote * np.log(np.maximum(left, _LEAST_COUNT)), minlength=len(true))
+    logs = vote * np.log(np.maximum(left, _LEAST_COUNT))
+    return np.asarray(np.bincount(row, weights=logs, minlength=len(true)), dtype=np.float64)
 
 
 def _newton_step(hessian: Matrix, gradient: Vector, at: Vector) -> Vector:
     """Return the power that Newton's step leads to, as far as it goes at once."""
-    return np.clip(at - gradient / hessian[0], np.maximum(at / _STEEPEST, _LEAST), _MOST)
+    return np.asarray(np.clip(at - gradient / hessian[0], np.maximum(at / _STEEPEST, _LEAST), _MOST))

@@ -3,12 +3,12 @@
     import pytest
 
     from kerasemble.testing import CHECKS
-    from yours import Maximum
+    from yours import Midrange
 
 
     @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.__name__)
-    def test_maximum(check):
-        check(Maximum())
+    def test_midrange(check):
+        check(Midrange())
 
 A check that fails says what to mend. `NUMPY_CHECKS` need no Keras, `KERAS_CHECKS` build and save a small model,
 `CHECKS` are both. The members are called "a", "b" and "c", for combiners whose options name them.

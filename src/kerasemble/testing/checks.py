@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.combiners import registry
-from kerasemble.combiners.base import Combiner, FittedCombiner, name_of
+from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.fitted import FittedCombiner
+from kerasemble.combiners.recipes import name_of
 from kerasemble.core.arrays import FloatArray
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
@@ -131,7 +133,7 @@ def check_row_weights_count(combiner: Combiner) -> None:
     lopsided = np.where(labels == 0, 50.0, 1.0)
     if combiner.given(seen.members) is None:
         fitted = fit(combiner, seen, labels, lopsided)
-        by_class = combiner.fit(seen, labels, class_weight={CLASSES[0]: 50})
+        by_class = fit(combiner, seen, labels, class_weight={CLASSES[0]: 50})
         gap = _distance(fitted(seen), by_class(seen))
         require(gap <= TOLERANCE, f"Answers differ by {gap:.2g} where class_weight says the same. {remedy}")
 

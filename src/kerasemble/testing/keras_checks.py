@@ -12,7 +12,9 @@ from types import ModuleType
 
 import numpy as np
 
-from kerasemble.combiners.base import Combiner, FittedCombiner, name_of
+from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.fitted import FittedCombiner
+from kerasemble.combiners.recipes import name_of
 from kerasemble.core import arrays, outputs
 from kerasemble.core.arrays import FloatArray
 from kerasemble.core.predictions import Predictions
@@ -38,7 +40,7 @@ def check_formula_uses_shared_words(combiner: Combiner) -> None:
 def check_keras_graph_agrees(combiner: Combiner) -> None:
     """The Keras model of the ensemble answers as NumPy does, tied and degenerate rows included."""
     fitted = fit(combiner, *plain())
-    seen = _rows()
+    seen = _rows().only(fitted.members)
     _require_same(_ensemble(fitted).predict(_inputs(seen)), fitted(seen), f"the Keras graph of {name_of(combiner)}")
 
 
@@ -46,7 +48,7 @@ def check_reloaded_file_agrees(combiner: Combiner) -> None:
     """The saved file answers as NumPy does, opened by bare Keras with its defaults and by kerasemble."""
     keras = import_keras()
     fitted = fit(combiner, *plain())
-    seen = _rows()
+    seen = _rows().only(fitted.members)
     x, wanted = _inputs(seen), fitted(seen)
     ensemble = _ensemble(fitted)
     ensemble.predict(x)

@@ -7,11 +7,12 @@ from typing import NamedTuple
 
 import numpy as np
 
-from kerasemble.combiners.base import Combiner, FittedCombiner
+from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.core.arrays import FloatArray, IntArray, softmax
 from kerasemble.core.errors import KerasembleWarning
 from kerasemble.core.predictions import Predictions
-from kerasemble.core.row_weights import RowWeights
+from kerasemble.core.row_weights import ClassWeight, RowWeights
 from kerasemble.core.tasks import Task
 
 MEMBERS = ("a", "b", "c")
@@ -58,12 +59,16 @@ def hard() -> dict[str, Sample]:
 
 
 def fit(
-    combiner: Combiner, predictions: Predictions, labels: IntArray, sample_weight: RowWeights | None = None
+    combiner: Combiner,
+    predictions: Predictions,
+    labels: IntArray,
+    sample_weight: RowWeights | None = None,
+    class_weight: ClassWeight | None = None,
 ) -> FittedCombiner:
     """Return a combiner fitted to one of these samples, which are too small to be fitted to without a warning."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", KerasembleWarning)
-        return combiner.fit(predictions, labels, sample_weight=sample_weight)
+        return combiner.fit(predictions, labels, sample_weight=sample_weight, class_weight=class_weight)
 
 
 def _tied() -> FloatArray:

@@ -1,0 +1,161 @@
+"""What a fit gives: a combiner that can predict."""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
+
+import numpy as np
+import numpy.typing as npt
+
+from kerasemble.combiners.recipes import label, recipe_from_json, recipe_to_json
+from kerasemble.core.alignment import Alignment
+from kerasemble.core.arrays import FloatArray, IntArray, as_probabilities, blocks, first
+from kerasemble.core.errors import KerasembleError
+from kerasemble.core.predictions import Predictions
+from kerasemble.core.tasks import Task
+
+if TYPE_CHECKING:
+    # A combiner's fit gives a fitted combiner, which holds the combiner.
+    from kerasemble.combiners.base import Combiner
+
+# Arrays by name. In the Keras model each becomes a trainable weight of that name.
+Learned: TypeAlias = Mapping[str, npt.NDArray[np.float64]]
+
+
+class Fit(NamedTuple):
+    """What a combiner learned, and how well it was learned.
+
+    Args:
+        learned: arrays by name.
+        gap: where the weights were solved for, the certified bound on how far what they minimise is above its least
+            value, in its own unit (nats for log loss).
+        warnings: a sentence for each thing that went wrong.
+    """
+
+    learned: Learned
+    gap: float | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@final
+@dataclasses.dataclass(frozen=True, eq=False)
+class FittedCombiner:
+    """A combiner that can predict: its recipe, what it learned, and for which members and classes.
+
+    Call it with `Predictions` of the same members, or of more, to get their combination as (samples, ..., classes).
+
+    Args:
+        combiner: the recipe.
+        learned: arrays by name.
+        members: the members that it needs, in the order of the arrays' first axis.
+        classes: class names.
+        task: what the last axis means.
+        alignment: how each member was read, where models were run.
+        gap: the certified bound on how far what the weights minimise is above its least value, None where they are
+            not solved for.
+        left_out: members that it was fitted to and does not need: their weight is zero.
+        fitted_on: SHA-256 of the data that it learned from, None where it learned nothing or that is not known.
+    """
+
+    combiner: Combiner
+    learned: Learned
+    members: tuple[str, ...]
+    classes: tuple[str, ...]
+    task: Task
+    alignment: Alignment | None = None
+    gap: float | None = None
+    left_out: tuple[str, ...] = ()
+    fitted_on: str | None = None
+
+    def __call__(self, predictions: Predictions) -> FloatArray:
+        """Return the combined probabilities (samples, ..., classes), in the dtype of the predictions.
+
+        Computed in that dtype too, in blocks of samples, so that little memory is needed beyond the result. Labels
+        give float32.
+
+        Raises:
+            KerasembleError: the predictions are of other members or classes.
+        """
+        values = self._values(predictions)
+        dtype = np.dtype(np.float32) if predictions.labels_only else values.dtype
+        shape = (*values.shape[1:], len(self.classes)) if predictions.labels_only else values.shape[1:]
+        learned = {name: array.astype(dtype) for name, array in self.learned.items()}
+        result = np.empty(shape, dtype=dtype)
+        # 8 MB of float32: what is only read once need not stay in the cache.
+        for rows in blocks(predictions.samples, len(self.members) * result[:1].size, times=8):
+            block = as_probabilities(values[:, rows], len(self.classes), dtype)
+            result[rows] = self.combiner.combine(block, learned, np)
+        return result
+
+    def decide(self, predictions: Predictions) -> IntArray:
+        """Return the index of the most probable class of each sample (samples, ...).
+
+        It is the argmax of calling this, without an array of the probabilities.
+
+        Raises:
+            KerasembleError: the predictions are of other members or classes.
+        """
+        values = self._values(predictions)
+        shape = values.shape[1:] if predictions.labels_only else values.shape[1:-1]
+        result = np.empty(shape, dtype=np.int64)
+        for rows in blocks(predictions.samples, len(values)):
+            result[rows] = self.combiner.decide(values[:, rows], self.learned, len(self.classes))
+        return result
+
+    def _values(self, predictions: Predictions) -> npt.NDArray[Any]:
+        """Return the predictions of those members that are needed."""
+        if predictions.classes != self.classes:
+            msg = f"Fitted for the classes {self.classes}. Received predictions over {predictions.classes}."
+            raise KerasembleError(msg)
+        return (predictions if predictions.members == self.members else predictions.only(self.members)).values
+
+    @property
+    def weights(self) -> dict[str, float] | None:
+        """The members' weights by name, or None where this combiner has none."""
+        weights = self.combiner.weights_of(self.learned)
+        return None if weights is None else dict(zip(self.members, weights.tolist(), strict=True))
+
+    def to_json(self) -> dict[str, Any]:
+        """Return this as lists, numbers and strings."""
+        return {
+            "combiner": recipe_to_json(self.combiner),
+            "learned": {name: array.tolist() for name, array in self.learned.items()},
+            "members": list(self.members),
+            "classes": list(self.classes),
+            "task": self.task.value,
+            "alignment": None if self.alignment is None else self.alignment.to_json(),
+            "gap": self.gap,
+            "left_out": list(self.left_out),
+            "fitted_on": self.fitted_on,
+        }
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> FittedCombiner:
+        """Return what `to_json` described."""
+        return cls(
+            recipe_from_json(data["combiner"]),
+            {name: np.asarray(array, dtype=np.float64) for name, array in data["learned"].items()},
+            tuple(data["members"]),
+            tuple(data["classes"]),
+            Task(data["task"]),
+            None if data["alignment"] is None else Alignment.from_json(data["alignment"]),
+            data.get("gap"),
+            tuple(data.get("left_out", ())),
+            data.get("fitted_on"),
+        )
+
+    def __repr__(self) -> str:
+        """Say what was learned, as a person reads it."""
+        found = self.combiner.describe(self.learned, self.members, self.classes)
+        notes = [] if self.gap is None else [f"within {_power_of_ten(self.gap)} of the optimum"]
+        notes += [f"left out: {first(self.left_out)}"] if self.left_out else []
+        in_brackets = f" ({'; '.join(notes)})" if notes else ""
+        return f"Fitted {label(self.combiner)}{found}{in_brackets}"
+
+
+def _power_of_ten(gap: float) -> str:
+    """Return the least power of ten that is not below a gap, and of what is below 1e-8 that."""
+    return f"1e{math.ceil(math.log10(max(gap, 1e-8)))}"
