@@ -109,7 +109,7 @@ def test_not_converging_is_warned_of_with_the_trace(regions, monkeypatch):
 
 def test_a_gate_too_large_to_learn_is_refused_with_what_to_take_instead(labelled, monkeypatch):
     monkeypatch.setattr(gated_average, "_MOST_NUMBERS", 79)
-    with pytest.raises(KerasembleError, match="at most 79.*4 members and 5 classes, 80.*WeightedAverage"):
+    with pytest.raises(KerasembleError, match=r"at most 79.*4 members and 5 classes, 80.*WeightedAverage"):
         GatedAverage().fit(*labelled)
 
 

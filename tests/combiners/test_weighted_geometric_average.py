@@ -75,7 +75,7 @@ def test_a_temperature_mends_confidence_that_the_pull_would_keep(labelled, free_
 def test_no_more_members_are_kept_than_asked_and_their_weights_are_the_best(labelled, most, free_sign):
     seen, labels = labelled
     fitted = WeightedGeometricAverage(max_members=most, free_sign=free_sign).fit(seen, labels)
-    assert len(fitted.members) == most
+    assert 1 <= len(fitted.members) <= most
     subsets = [
         WeightedGeometricAverage(free_sign=free_sign).fit(seen.only(kept), labels)
         for kept in combinations(seen.members, most)
@@ -83,7 +83,7 @@ def test_no_more_members_are_kept_than_asked_and_their_weights_are_the_best(labe
     best = min(log_loss(labels, each(seen)) for each in subsets)
     # The pull toward equal weights is no part of this loss.
     assert log_loss(labels, fitted(seen)) == pytest.approx(best, rel=0.02)
-    alone = next(each for each in subsets if each.members == fitted.members)
+    alone = WeightedGeometricAverage(free_sign=free_sign).fit(seen.only(fitted.members), labels)
     assert fitted.weights == pytest.approx(alone.weights, abs=1e-4)
     np.testing.assert_array_equal(fitted(seen.only(fitted.members)), fitted(seen))
 

@@ -83,9 +83,9 @@ class GatedAverage(Combiner):
         """Return the sum of the members' probabilities times their weights, which the probabilities decide."""
         if "gate" not in learned:
             return xp.tensordot(softmax(learned["log_weights"], xp), values, axes=1)
-        logits = learned["log_weights"] + xp.tensordot(values, learned["gate"], axes=([0, -1], [0, 1]))
-        weights = xp.moveaxis(softmax(logits, xp), -1, 0)
-        return xp.sum(xp.expand_dims(weights, -1) * values, axis=0)
+        # Not tensordot: over two axes Keras 3.15 refuses it on tensors of an unknown number of samples.
+        logits = learned["log_weights"] + xp.einsum("k...c,kcm->...m", values, learned["gate"])
+        return xp.einsum("...m,m...c->...c", softmax(logits, xp), values)
 
     def given(self, members: Sequence[str]) -> Learned | None:
         """Return None: the gate is learned."""
