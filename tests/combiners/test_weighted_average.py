@@ -182,7 +182,7 @@ def test_a_member_is_kept_for_what_it_saves_and_left_out_for_what_it_costs(mixed
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"max_members": 0}, "max_members must be at least 1. Received: max_members=0"),
+        ({"max_members": 0}, "max_members must be a whole number of at least 1. Received: max_members=0"),
         ({"cost_weight": -0.1}, "cost_weight must be finite and not negative. Received: cost_weight=-0.1"),
         ({"cost_weight": np.nan}, "cost_weight must be finite.*nan"),
         ({"cost_weight": np.inf}, "cost_weight must be finite.*inf"),

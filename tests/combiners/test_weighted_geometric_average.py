@@ -122,7 +122,7 @@ def test_a_member_that_misleads_gets_no_weight(labelled, predictions_of):
 @pytest.mark.parametrize(
     ("options", "says"),
     [
-        ({"max_members": 0}, "max_members must be at least 1"),
+        ({"max_members": 0}, "max_members must be a whole number of at least 1"),
         ({"cost_weight": -1}, "cost_weight must be finite and not negative"),
         ({"costs": ["much"]}, "must be numbers"),
     ],

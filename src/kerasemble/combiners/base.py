@@ -72,7 +72,7 @@ class Combiner(abc.ABC):
         Each by itself, unless a combiner overrides this because it can share work between them; what it returns is
         the same.
         """
-        return [self.learn(*_present(predictions, labels, each)) for each in weights]
+        return [self.learn(predictions, labels, each) for each in weights]
 
     def learn_unlabelled(self, predictions: Predictions) -> Fit | None:
         """Return what the rows teach without labels; None, the default, where labels are needed."""
@@ -99,14 +99,6 @@ class Combiner(abc.ABC):
         if weights is None:
             return f" of {len(members)} members ({', '.join(members)})"
         return ": " + ", ".join(f"{name} {weight:.3f}" for name, weight in zip(members, weights, strict=True))
-
-    def settled(self, samples: float) -> Combiner:
-        """Return this recipe with all that it takes from the number of rows settled for `samples`.
-
-        A comparison fits it to parts of the rows; what it estimates must be the recipe that is then fitted to all.
-        """
-        del samples
-        return self
 
     def decide(self, values: npt.NDArray[Any], learned: Learned, classes: int) -> IntArray:
         """Return the most probable class (samples, ...) of some rows of `Predictions.values`.
@@ -152,7 +144,8 @@ class Combiner(abc.ABC):
         # Where every weight is zero the formula still answers, and needs a member to answer by.
         if used is not None and 0 < len(used) < len(members):
             learned = {name: array[used] for name, array in learned.items()}
-            kept = predictions.only([members[index] for index in used])
+            # Of no rows, since only the names and how members are read are wanted.
+            kept = predictions.rows(slice(0)).only([members[index] for index in used])
             members, alignment = kept.members, kept.alignment
         left_out = tuple(name for name in predictions.members if name not in members)
         fitted_on = predictions.data if learned and self.given(predictions.members) is None else None
@@ -178,25 +171,16 @@ class Combiner(abc.ABC):
             return unlabelled
         labels = encode_labels(y, predictions.classes, predictions.samples, ordered=predictions.ordered)
         weights = row_weights(labels, predictions.classes, sample_weight, class_weight)
-        found = self.learn(*_present(predictions, labels, weights))
+        found = self.learn(predictions, labels, weights)
         rows, numbers = effective_rows(weights), sum(array.size for array in found.learned.values())
         if rows < numbers and not self.shrunk:
+            from_rows = f"{numbers} numbers from {rows:.3g} row{'s' * (rows != 1)}"
             few = (
-                f"{label(self).capitalize()} learned {numbers} numbers from {rows:.3g} rows, which is few for so many. "
-                "Give more labelled rows, or take a combiner that learns less."
+                f"{label(self).capitalize()} learned {from_rows}, which is few. Give more labelled rows, or take a "
+                "combiner that learns less."
             )
             return found._replace(warnings=(*found.warnings, few))
         return found
-
-
-def _present(
-    predictions: Predictions, labels: IntArray, weights: RowWeights
-) -> tuple[Predictions, IntArray, RowWeights]:
-    """Return the rows that count."""
-    if weights.all():
-        return predictions, labels, weights
-    rows = np.flatnonzero(weights)
-    return predictions.rows(rows), labels[rows], weights[rows]
 
 
 @dataclasses.dataclass(frozen=True)

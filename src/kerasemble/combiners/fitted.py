@@ -79,14 +79,14 @@ class FittedCombiner:
         Raises:
             KerasembleError: the predictions are of other members or classes.
         """
-        values = self._values(predictions)
+        values, index = predictions.values, self._index(predictions)
         dtype = np.dtype(np.float32) if predictions.labels_only else values.dtype
         shape = (*values.shape[1:], len(self.classes)) if predictions.labels_only else values.shape[1:]
         learned = {name: array.astype(dtype) for name, array in self.learned.items()}
         result = np.empty(shape, dtype=dtype)
         # 8 MB of float32: what is only read once need not stay in the cache.
         for rows in blocks(predictions.samples, len(self.members) * result[:1].size, times=8):
-            block = as_probabilities(values[:, rows], len(self.classes), dtype)
+            block = as_probabilities(values[:, rows][index], len(self.classes), dtype)
             result[rows] = self.combiner.combine(block, learned, np)
         return result
 
@@ -98,19 +98,21 @@ class FittedCombiner:
         Raises:
             KerasembleError: the predictions are of other members or classes.
         """
-        values = self._values(predictions)
+        values, index = predictions.values, self._index(predictions)
         shape = values.shape[1:] if predictions.labels_only else values.shape[1:-1]
+        # Enough rows for votes to be counted fast, and of probabilities no more than are in flight elsewhere.
+        times = 1 if predictions.labels_only or isinstance(index, slice) else len(self.classes)
         result = np.empty(shape, dtype=np.int64)
-        for rows in blocks(predictions.samples, len(values)):
-            result[rows] = self.combiner.decide(values[:, rows], self.learned, len(self.classes))
+        for rows in blocks(predictions.samples, len(self.members) * times):
+            result[rows] = self.combiner.decide(values[:, rows][index], self.learned, len(self.classes))
         return result
 
-    def _values(self, predictions: Predictions) -> npt.NDArray[Any]:
-        """Return the predictions of those members that are needed."""
+    def _index(self, predictions: Predictions) -> IntArray | slice:
+        """Return which of the predictions' members are needed, all of them as a slice, which copies nothing."""
         if predictions.classes != self.classes:
             msg = f"Fitted for the classes {self.classes}. Received predictions over {predictions.classes}."
             raise KerasembleError(msg)
-        return (predictions if predictions.members == self.members else predictions.only(self.members)).values
+        return slice(None) if predictions.members == self.members else predictions.positions(self.members)
 
     @property
     def weights(self) -> dict[str, float] | None:
@@ -158,4 +160,6 @@ class FittedCombiner:
 
 def _power_of_ten(gap: float) -> str:
     """Return the least power of ten that is not below a gap, and of what is below 1e-8 that."""
+    if not math.isfinite(gap):
+        return "an unknown distance"
     return f"1e{math.ceil(math.log10(max(gap, 1e-8)))}"

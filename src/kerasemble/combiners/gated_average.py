@@ -17,7 +17,7 @@ from kerasemble.combiners.weights import used_members
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, softmax
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
-from kerasemble.core.row_weights import RowWeights, effective_rows
+from kerasemble.core.row_weights import RowWeights, effective_rows, rows_that_count
 from kerasemble.solvers.folds import content_part
 from kerasemble.solvers.gate import Gate, solve_gate
 from kerasemble.solvers.gate_strength import choose_gate_strength, floored
@@ -95,6 +95,7 @@ class GatedAverage(Combiner):
     def learn(self, predictions: Predictions, labels: IntArray, weights: RowWeights) -> Fit:
         """Return constant weights, and the gate that the rows ask for."""
         _check_size(len(predictions.members), len(predictions.classes))
+        predictions, labels, weights = rows_that_count(predictions, labels, weights)
         constant = WeightedAverage().learn(predictions, labels, weights)
         strength = self.strength or self._chosen(predictions, labels, weights)
         if strength == np.inf:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import ClassVar, cast, final
+from typing import ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,7 +17,7 @@ from kerasemble.combiners.weights import not_converged, used_members
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, clipped_log, softmax
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
-from kerasemble.core.row_weights import RowWeights, effective_rows
+from kerasemble.core.row_weights import RowWeights, effective_rows, rows_that_count
 from kerasemble.solvers.folds import content_folds, content_part
 from kerasemble.solvers.multinomial import (
     CONSTANT,
@@ -73,7 +73,7 @@ class Stacking(Combiner):
 
     shrunk: ClassVar[bool] = True
     strength: float | None = None
-    pool_strength: float | None = None
+    pool_strength: float = 10.0
 
     def __post_init__(self) -> None:
         """Refuse strengths out of their range."""
@@ -105,8 +105,9 @@ class Stacking(Combiner):
         """Return the pool's weights, and how far the rows ask to depart from it."""
         members, classes = len(predictions.members), len(predictions.classes)
         _check_size(members, classes)
+        predictions, labels, weights = rows_that_count(predictions, labels, weights)
         rows = effective_rows(weights)
-        recipe = self._pool().settled(rows)
+        recipe = self._pool()
         pool = recipe.learn(predictions, labels, weights)
         strength = self.strength or self._chosen(recipe, predictions, labels, weights)
         if strength == np.inf:
@@ -139,11 +140,6 @@ class Stacking(Combiner):
 
     def _pool(self) -> WeightedGeometricAverage:
         return WeightedGeometricAverage(strength=self.pool_strength)
-
-    def settled(self, samples: float) -> Combiner:
-        """Return this recipe with the pool's strength that `samples` rows call for; its own is learned from rows."""
-        pool = cast(WeightedGeometricAverage, self._pool().settled(samples))
-        return dataclasses.replace(self, pool_strength=pool.strength)
 
     def used(self, learned: Learned) -> IntArray | None:
         """Return the indices of the members whose weight is not zero, where only the pool was learned."""

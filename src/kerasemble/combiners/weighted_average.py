@@ -24,7 +24,7 @@ from kerasemble.combiners.weights import (
     solve_sparsely,
     used_members,
 )
-from kerasemble.core.arrays import CLIP, FloatArray, IntArray, Tensor, Vocabulary, softmax
+from kerasemble.core.arrays import CLIP, FloatArray, IntArray, Tensor, Vocabulary, blocks, softmax
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.metrics import hits
 from kerasemble.core.predictions import Predictions
@@ -102,7 +102,9 @@ class WeightedAverage(Combiner):
     def learn(self, predictions: Predictions, labels: IntArray, weights: RowWeights) -> Fit:
         """Return the weights from accuracy, or those of least loss."""
         if self.weights == "scores":
-            scores = np.array([weights @ hits(member, labels) for member in predictions.each()])
+            scores = np.zeros(len(predictions.members))
+            for rows in blocks(predictions.samples, len(predictions.members) * len(predictions.classes)):
+                scores += [weights[rows] @ hits(member, labels[rows]) for member in predictions.block(rows)]
             # Where no member is ever right there is nothing to prefer one by.
             return Fit({"log_weights": log_weights(scores / scores.sum() if scores.any() else np.ones(len(scores)))})
         return self._solved(predictions.members, self._solver(predictions, labels, weights))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -96,11 +97,11 @@ def check_sparsity(max_members: int | None, cost_weight: float) -> None:
     Raises:
         KerasembleError: fewer than one member may be kept, or the cost's weight is negative or not finite.
     """
-    if max_members is not None and max_members < 1:
-        msg = f"max_members must be at least 1. Received: max_members={max_members}."
+    if max_members is not None and (not isinstance(max_members, numbers.Integral) or max_members < 1):
+        msg = f"max_members must be a whole number of at least 1. Received: max_members={max_members!r}."
         raise KerasembleError(msg)
-    if not 0 <= cost_weight < np.inf:
-        msg = f"cost_weight must be finite and not negative. Received: cost_weight={cost_weight}."
+    if not isinstance(cost_weight, numbers.Real) or not 0 <= cost_weight < np.inf:
+        msg = f"cost_weight must be finite and not negative. Received: cost_weight={cost_weight!r}."
         raise KerasembleError(msg)
 
 
@@ -139,7 +140,7 @@ def solve_sparsely(
 
 def not_converged(solution: Solution, what: str) -> tuple[str, ...]:
     """Return a sentence with the trace of the loss where a solver stopped short of its bound."""
-    if solution.gap <= _GAP_WORTH_SAYING:
+    if solution.gap <= _GAP_WORTH_SAYING:  # false for NaN too
         return ()
     trace = ", ".join(f"{value:.6g}" for value in solution.values[-5:])
     sentence = (

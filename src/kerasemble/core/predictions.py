@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import operator
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -21,6 +22,7 @@ from kerasemble.core.outputs import decide, standardise
 from kerasemble.core.tables import as_table, check_classes, check_columns, check_members, check_same_rows
 from kerasemble.core.tasks import Task, parse_task
 
+_EVERY = slice(None)
 # What uint8 and uint16 can count.
 _MOST_CLASSES_IN_A_BYTE, _MOST_CLASSES = 2**8, 2**16
 
@@ -122,13 +124,14 @@ class Predictions:
             >>> Predictions.from_labels({"a": ["cat", "dog"], "b": ["dog", "dog"]}, classes=["cat", "dog"])
             Predictions: 2 members (a, b), 2 samples, 2 classes (cat, dog), binary, labels only
         """
-        width = classes if isinstance(classes, int) else len(classes)
-        names = check_classes(None if isinstance(classes, int) else classes, width)
+        listed = list(classes) if isinstance(classes, Sequence | np.ndarray) else None
+        width = operator.index(classes) if listed is None else len(listed)  # type: ignore[arg-type]
+        names = check_classes(listed, width)
         if not 2 <= width <= _MOST_CLASSES:
             msg = f"Labels can tell 2 to {_MOST_CLASSES} classes apart. Received: {width} classes."
             raise KerasembleError(msg)
         members = check_members(labels)
-        tables = {str(name): np.asarray(answers) for name, answers in labels.items()}
+        tables = {str(name): _as_labels(str(name), answers) for name, answers in labels.items()}
         wrong = [f"'{name}' {table.shape}" for name, table in tables.items() if table.ndim != 1 or not table.size]
         if wrong:
             msg = f"Labels are one for each sample, (samples,). Received: {', '.join(wrong)}."
@@ -160,12 +163,17 @@ class Predictions:
         """Whether members gave labels and no probabilities."""
         return self.values.dtype.kind == "u"
 
-    def block(self, rows: slice, dtype: npt.DTypeLike = np.float64) -> FloatArray:
+    def block(self, rows: slice, dtype: npt.DTypeLike = np.float64, members: IntArray | slice = _EVERY) -> FloatArray:
         """Return the probabilities of some of the rows as a new array (members, rows, ..., classes).
 
         This is how solvers read predictions that may be larger than memory: a block of rows at a time.
+
+        Args:
+            rows: which rows.
+            dtype: of the array.
+            members: the indices of the members; all where left out.
         """
-        block = as_probabilities(self.values[:, rows], len(self.classes), dtype)
+        block = as_probabilities(self.values[:, rows][members], len(self.classes), dtype)
         return block.copy() if block.base is not None else block
 
     def each(self) -> Iterator[FloatArray]:
@@ -202,6 +210,19 @@ class Predictions:
         Raises:
             KerasembleError: a name is not a member's, or there are none or the same one twice.
         """
+        index = self.positions(names)
+        alignment = self.alignment
+        if alignment is not None:
+            readings = tuple(alignment.readings[position] for position in index)
+            alignment = dataclasses.replace(alignment, readings=readings)
+        return dataclasses.replace(self, values=self.values[index], members=tuple(names), alignment=alignment)
+
+    def positions(self, names: Sequence[str]) -> IntArray:
+        """Return where the members of these names stand, in the order of `names`.
+
+        Raises:
+            KerasembleError: a name is not a member's, or there are none or the same one twice.
+        """
         missing = [name for name in names if name not in self.members]
         if missing or not names:
             asked = f"No such members: {first(missing)}" if missing else "No members were asked for"
@@ -210,12 +231,7 @@ class Predictions:
         if len(set(names)) < len(names):
             msg = f"Members are asked for more than once: {first(names, 20)}. Ask for each once."
             raise KerasembleError(msg)
-        index = [self.members.index(name) for name in names]
-        alignment = self.alignment
-        if alignment is not None:
-            readings = tuple(alignment.readings[position] for position in index)
-            alignment = dataclasses.replace(alignment, readings=readings)
-        return dataclasses.replace(self, values=self.values[index], members=tuple(names), alignment=alignment)
+        return np.array([self.members.index(name) for name in names])
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write an `.npz` with `values`, `members`, `classes` and how they were read; return its path.
@@ -268,3 +284,11 @@ class Predictions:
             f"{len(self.classes)} classes ({first(self.classes)}), {self.task}"
             f"{', labels only' if self.labels_only else ''}"
         )
+
+
+def _as_labels(name: str, answers: npt.ArrayLike) -> npt.NDArray[Any]:
+    try:
+        return np.asarray(answers)
+    except ValueError as error:
+        msg = f"Member '{name}' is a ragged list. Give one label for each sample. ({error})"
+        raise KerasembleError(msg) from error

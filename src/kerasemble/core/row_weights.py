@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import Literal, TypeAlias
 
@@ -10,8 +11,12 @@ import numpy.typing as npt
 
 from kerasemble.core.arrays import IntArray, first
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.predictions import Predictions
 
 RowWeights: TypeAlias = npt.NDArray[np.float64]
+# Squares of this, and sums of those, are finite.
+_LARGE = 1e100
+
 ClassWeight: TypeAlias = Literal["balanced"] | Mapping[str, float] | Mapping[int, float]
 
 
@@ -44,11 +49,21 @@ def row_weights(
     """
     weights = _as_weights(sample_weight, len(labels))
     if class_weight is not None:
-        weights = weights * _by_class(class_weight, labels, classes)[labels]
+        weights = weights * _tame(_by_class(class_weight, labels, classes))[labels]
     if not weights.any():
         msg = "All row weights are zero. At least one row needs a weight above zero."
         raise KerasembleError(msg)
     return weights
+
+
+def rows_that_count(
+    predictions: Predictions, labels: IntArray, weights: RowWeights
+) -> tuple[Predictions, IntArray, RowWeights]:
+    """Return the rows whose weight is not zero; they are copied where some are zero."""
+    if weights.all():
+        return predictions, labels, weights
+    rows = np.flatnonzero(weights)
+    return predictions.rows(rows), labels[rows], weights[rows]
 
 
 def effective_rows(weights: RowWeights) -> float:
@@ -77,7 +92,13 @@ def _as_weights(given: npt.ArrayLike | None, samples: int) -> RowWeights:
         rows = np.flatnonzero(bad)
         msg = f"sample_weight must be finite and not negative. Not so: {weights[rows[0]]}, in rows {first(rows)}."
         raise KerasembleError(msg)
-    return weights
+    return _tame(weights)
+
+
+def _tame(weights: RowWeights) -> RowWeights:
+    """Return weights at another scale where their sums and products could be infinite."""
+    largest = float(weights.max(initial=0.0))
+    return weights / largest if largest > _LARGE else weights
 
 
 def _by_class(given: ClassWeight, labels: IntArray, classes: Sequence[str]) -> RowWeights:
@@ -88,16 +109,19 @@ def _by_class(given: ClassWeight, labels: IntArray, classes: Sequence[str]) -> R
             raise KerasembleError(msg)
         counts = np.bincount(labels, minlength=len(classes))
         return np.asarray(len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)))
+    if not isinstance(given, Mapping):
+        msg = f"class_weight must be 'balanced', or weights by name, {{'cat': 2}}. Received: class_weight={given!r}."
+        raise KerasembleError(msg)
     weights = np.ones(len(classes))
     position = {name: index for index, name in enumerate(classes)}
     for key, weight in given.items():
         # A name is looked up first: classes that are called "0", "1", ... mean the same either way.
-        index = position.get(str(key), key if isinstance(key, int) else None)
-        if index is None or not 0 <= index < len(classes):
+        index = position.get(str(key), key if isinstance(key, numbers.Integral) else None)
+        if index is None or not 0 <= int(index) < len(classes):
             msg = f"class_weight names '{key}', which is no class. The classes are: {first(list(classes), 20)}."
             raise KerasembleError(msg)
-        if not np.isfinite(weight) or weight < 0:
-            msg = f"class_weight of '{key}' must be finite and not negative. Received: {weight}."
+        if not isinstance(weight, numbers.Real) or not np.isfinite(weight) or weight < 0:
+            msg = f"class_weight of '{key}' must be a finite number, not negative. Received: {weight!r}."
             raise KerasembleError(msg)
-        weights[index] = weight
+        weights[int(index)] = weight
     return weights

@@ -15,7 +15,8 @@ from kerasemble.combiners.recipes import label, name_of, recipe_from_json, recip
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.ensemble.ensemble import Ensemble
-from kerasemble.evaluation.compare import choose, compare, default_combiners
+from kerasemble.evaluation.choice import default_combiners
+from kerasemble.evaluation.compare import choose, compare
 from kerasemble.members.member import Member, Model, as_members
 from kerasemble.scoring.predict import Progress, predict
 

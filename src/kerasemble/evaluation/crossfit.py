@@ -7,7 +7,7 @@ import numpy as np
 from kerasemble.combiners.base import Combiner
 from kerasemble.core.arrays import FloatArray, IntArray
 from kerasemble.core.predictions import Predictions
-from kerasemble.core.row_weights import RowWeights, effective_rows
+from kerasemble.core.row_weights import RowWeights
 
 
 def stratified_folds(labels: IntArray, folds: int, seed: int) -> IntArray:
@@ -34,7 +34,6 @@ def cross_fit(
     A combiner that learns nothing is fitted once. The others learn all folds at once, so that they can share work
     and begin each where all rows lead to: the answer is that of a fit from scratch, within the solver's bound.
     """
-    combiner = combiner.settled(effective_rows(weights))
     if combiner.given(predictions.members) is not None:
         return combiner.fit(predictions)(predictions)
     numbers = np.unique(folds)

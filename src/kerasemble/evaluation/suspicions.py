@@ -88,7 +88,8 @@ def _shifted(predictions: Predictions, labels: IntArray) -> list[str]:
 
 def _too_good(predictions: Predictions, labels: IntArray) -> list[str]:
     """Look for a member that was trained on these rows, by its having next to no mistakes where all others have."""
-    if len(predictions.members) < 2:
+    # Of two, one may well be that much better.
+    if len(predictions.members) < 3:
         return []
     mistakes = np.array([len(labels) - hits(values, labels).sum() for values in predictions.each()])
     best, second = np.argsort(mistakes, kind="stable")[:2]

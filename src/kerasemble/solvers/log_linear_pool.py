@@ -15,6 +15,8 @@ from kerasemble.solvers.subsample import subsample
 _START_GAP = 1e-5
 # Below this many rows a tenth of them tells too little of the Hessian to be worth its own steps.
 _ENOUGH, _ENOUGH_PER_MEMBER = 1_000, 100
+# How many values the part may hold, 4 MB of them, so that it fits wherever the predictions themselves do not.
+_PART_VALUES = 1_000_000
 # The exponential of this is finite, and so is that of its negative.
 _EXPONENT = 600.0
 # How much less a common factor of the weights is shrunk, where it is to be free.
@@ -29,6 +31,7 @@ def solve_log_linear_pool(
     *,
     loose_scale: bool = False,
     free_sign: bool = False,
+    kept: IntArray | None = None,
     gap: float = 1e-8,
     start: Solution | None = None,
 ) -> Solution:
@@ -44,13 +47,15 @@ def solve_log_linear_pool(
         ridge: strength of the shrinkage, above zero.
         loose_scale: shrink a common factor of the weights, a temperature, a hundred times less than their ratios.
         free_sign: allow weights below zero.
+        kept: the indices of the members in the pool; all where left out.
         gap: the bound on f(w) - f*, in nats, at which to stop.
         start: the solution for nearly the same rows, if there is one.
 
     Reference:
         Genest and Zidek 1986, Statistical Science 1(1).
     """
-    members, samples, classes = len(predictions.members), predictions.samples, len(predictions.classes)
+    kept = np.arange(len(predictions.members)) if kept is None else kept
+    members, samples, classes = len(kept), predictions.samples, len(predictions.classes)
     center, ones = np.full(members, 1 / members), np.ones(classes)
     shares = weights / weights.sum()
     shrinkage = ridge * (np.eye(members) - (1 - _LOOSE) / members) if loose_scale else ridge * np.eye(members)
@@ -61,7 +66,7 @@ def solve_log_linear_pool(
         # Between these bounds no exponential overflows, and the maximum over classes need not be taken out.
         tame = -np.log(CLIP) * float(np.abs(powers).sum()) < _EXPONENT
         for rows in blocks(samples, members * classes):
-            logs = _logs(predictions, rows)
+            logs = _logs(predictions, rows, kept)
             true, share = labels[rows], shares[rows]
             index = np.arange(len(true))
             pool = (powers @ logs).reshape(-1, classes)
@@ -84,30 +89,32 @@ def solve_log_linear_pool(
         bound = -float(slope @ reach + modulus * reach @ reach)
         return Evaluation(loss + float(offset @ shrinkage @ offset), slope, hessian + 2 * shrinkage, bound)
 
-    part = (
-        None
-        if start is not None or predictions.labels_only
-        else subsample(predictions.of_true_class(labels), max(_ENOUGH, _ENOUGH_PER_MEMBER * members))
-    )
-    if part is not None and weights[part].any():
-        start = solve_log_linear_pool(
-            predictions.rows(part),
-            labels[part],
-            weights[part],
-            ridge,
-            loose_scale=loose_scale,
-            free_sign=free_sign,
-            gap=_START_GAP,
-        )
+    if start is None and not predictions.labels_only:
+        most = _PART_VALUES // (len(predictions.members) * classes)
+        part = subsample(predictions.of_true_class(labels), max(_ENOUGH, _ENOUGH_PER_MEMBER * members), most)
+        if part is not None and weights[part].any():
+            start = solve_log_linear_pool(
+                predictions.rows(part),
+                labels[part],
+                weights[part],
+                ridge,
+                loose_scale=loose_scale,
+                free_sign=free_sign,
+                kept=kept,
+                gap=_START_GAP,
+            )
     quadratic = free if free_sign else nonnegative
     if start is None:
-        return minimise(evaluate, center, gap, quadratic)
-    return minimise(evaluate, start.weights, gap, quadratic, start.hessian)
+        solution = minimise(evaluate, center, gap, quadratic)
+    else:
+        solution = minimise(evaluate, start.weights, gap, quadratic, start.hessian)
+    offset = solution.weights - center
+    return solution._replace(penalty=float(offset @ shrinkage @ offset))
 
 
-def _logs(predictions: Predictions, rows: slice) -> Matrix:
+def _logs(predictions: Predictions, rows: slice, kept: IntArray) -> Matrix:
     """Return clipped log-probabilities (members, rows * classes)."""
-    block = predictions.block(rows)
+    block = predictions.block(rows, members=kept)
     if block.min() < CLIP:
         np.maximum(block, CLIP, out=block)
     return np.log(block, out=block).reshape(len(block), -1)

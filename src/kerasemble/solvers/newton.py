@@ -33,12 +33,19 @@ class Solution(NamedTuple):
         gap: the certified bound on how far their value is above the minimum.
         values: the function's value at the start and after each step.
         hessian: (members, members) of the last step.
+        penalty: how much of the last value is shrinkage, which depends on how many members there are.
     """
 
     weights: Vector
     gap: float
     values: tuple[float, ...]
     hessian: Matrix
+    penalty: float = 0.0
+
+    @property
+    def loss(self) -> float:
+        """The last value less the shrinkage, by which solutions for different members can be compared."""
+        return self.values[-1] - self.penalty
 
 
 # Called with weights, and with whether the Hessian is needed; where it is not, any matrix may stand in its place.

@@ -11,7 +11,7 @@ from kerasemble.core.arrays import IntArray
 from kerasemble.solvers.newton import Solution
 from kerasemble.solvers.quadratic import Vector
 
-# Gives the solution for the members of some indices, ascending; the last of its values is the loss.
+# Gives the solution for the members of some indices, ascending.
 Solver: TypeAlias = Callable[[IntArray], Solution]
 
 
@@ -34,7 +34,7 @@ def select(solve: Solver, prices: Vector, most: int) -> IntArray:
         totals = np.full(len(prices), np.inf)
         for candidate in np.setdiff1d(np.arange(len(prices)), kept):
             tried = np.append(kept, candidate)
-            totals[candidate] = solve(np.sort(tried)).values[-1] + prices[tried].sum()
+            totals[candidate] = solve(np.sort(tried)).loss + prices[tried].sum()
         if totals.min() >= best:
             break
         kept, best = np.append(kept, totals.argmin()), float(totals.min())
