@@ -21,7 +21,7 @@ from kerasemble.core import arrays
 from kerasemble.core.alignment import Alignment, InputSpec, Reading
 from kerasemble.core.errors import KerasembleError, KerasembleWarning
 from kerasemble.core.predictions import Predictions
-from kerasemble.core.row_weights import effective_rows
+from kerasemble.core.row_weights import effective_rows, row_weights
 from kerasemble.solvers import newton
 
 
@@ -125,7 +125,6 @@ def test_a_fold_learned_with_others_sees_no_row_without_weight(labelled, combine
 @pytest.mark.parametrize("combiner", LEARNERS, ids=repr)
 def test_whole_row_weights_are_repeated_rows(labelled, combiner):
     seen, labels = labelled
-    combiner = combiner.settled(300)  # so that both are shrunk alike
     times = np.random.default_rng(0).integers(0, 4, 300)
     rows = np.repeat(np.arange(300), times)
     weighted = combiner.fit(seen, labels, sample_weight=times)
@@ -237,7 +236,7 @@ def test_learned_weights_say_how_near_the_optimum_they_are(labelled, combiner):
         assert "within 1e-8 of the optimum" in repr(fitted)
 
 
-@pytest.mark.parametrize("combiner", [each for each in LEARNERS if each.settled(3) == each], ids=repr)
+@pytest.mark.parametrize("combiner", [each for each in LEARNERS if not each.shrunk], ids=repr)
 @pytest.mark.parametrize(
     "weights", [None, [1.0] * 3 + [0.0] * 297, [1e9] * 3 + [1.0] * 297], ids=["few", "zero", "uneven"]
 )
@@ -250,6 +249,41 @@ def test_80_fewer_rows_than_numbers_to_learn_are_warned_of(labelled, combiner, w
     ):
         answer = combiner.fit(seen, labels, sample_weight=weights)(seen)
     assert np.isfinite(answer).all()
+
+
+def test_80_a_single_row_is_warned_of_in_the_singular(labelled):
+    seen, labels = labelled[0].only(["a", "d"]).rows(slice(1)), labelled[1][:1]
+    with pytest.warns(KerasembleWarning) as caught:
+        WeightedAverage().fit(seen, labels)
+    (sentence,) = (str(warning.message) for warning in caught)
+    assert sentence == (
+        "Weighted average learned 2 numbers from 1 row, which is few. Give more labelled rows, or take a combiner "
+        "that learns less."
+    )
+
+
+# That no warning is given, which would be an error here, is what this shows.
+@pytest.mark.parametrize("kind", [kind for kind in registry().values() if kind.shrunk], ids=name_of)
+@pytest.mark.parametrize("rows", [1, 3])
+def test_80_what_is_pulled_toward_something_sensible_needs_no_warning_of_few_rows(labelled, kind, rows):
+    seen, labels = labelled[0].rows(slice(rows)), labelled[1][:rows]
+    fitted = kind().fit(seen, labels)
+    assert np.isfinite(fitted(seen)).all()
+    assert kind.shrunk
+
+
+def test_what_learns_is_given_every_row_with_its_weight_those_of_weight_zero_too(labelled, monkeypatch):
+    seen, labels = labelled
+    weights = np.random.default_rng(0).integers(0, 3, 300).astype(np.float64)
+    given, learn = [], WeightedAverage.learn
+    monkeypatch.setattr(WeightedAverage, "learn", lambda self, *rows: given.append(rows) or learn(self, *rows))
+    WeightedAverage(loss="brier").fit(seen, labels, sample_weight=weights, class_weight={"2": 3})
+    WeightedAverage(loss="brier").learn_each(seen, labels, [weights, np.ones(300)])
+    wanted = (row_weights(labels, seen.classes, weights, {"2": 3}), weights, np.ones(300))
+    for (predictions, rows, counts), expected in zip(given, wanted, strict=True):
+        assert predictions is seen
+        np.testing.assert_array_equal(rows, labels)
+        np.testing.assert_array_equal(counts, expected)
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,6 @@ from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAve
 from kerasemble.core.errors import KerasembleError, KerasembleWarning
 from kerasemble.core.predictions import Predictions
 
-FEW = pytest.mark.filterwarnings("ignore:.* learned \\d+ numbers:kerasemble.core.errors.KerasembleWarning")
-
 
 def logs(seen):
     return np.log(np.maximum(seen.block(slice(None)), 2.0**-24))
@@ -62,7 +60,6 @@ def test_the_formula_is_the_sum_over_members_and_classes(pools, data):
     np.testing.assert_allclose(Stacking().combine(values, learned, np), wanted, atol=1e-12)
 
 
-@FEW
 @pytest.mark.parametrize("strength", [1.0, 30.0, 1000.0])
 @pytest.mark.parametrize("uneven", [False, True])
 def test_what_is_learned_minimises_the_stated_objective(labelled, strength, uneven):
@@ -89,7 +86,6 @@ def test_what_is_learned_minimises_the_stated_objective(labelled, strength, unev
         assert objective(departures + step * moved, bias + step * rng.normal(size=bias.shape)) > least
 
 
-@FEW
 def test_the_gap_is_certified(labelled):
     assert Stacking(strength=1).fit(*labelled).gap <= 1e-8
 
@@ -101,7 +97,6 @@ def test_confusions_that_members_make_again_and_again_are_mended(predictions_of)
     assert log_loss(fitted(new), truth) < log_loss(pool(new), truth) - 0.05
 
 
-@FEW
 @pytest.mark.parametrize("rows", [50, 200, 1000])
 @pytest.mark.parametrize("seed", range(3))
 def test_where_the_pool_is_right_it_loses_nothing(predictions_of, rows, seed):
@@ -111,7 +106,6 @@ def test_where_the_pool_is_right_it_loses_nothing(predictions_of, rows, seed):
     assert log_loss(fitted(new), truth) < log_loss(pool(new), truth) + 0.01
 
 
-@FEW
 @pytest.mark.parametrize("rows", [1, 2, 19])
 def test_few_rows_give_the_pool_itself(labelled, rows):
     seen, labels = labelled[0].rows(slice(rows)), labelled[1][:rows]
@@ -122,7 +116,6 @@ def test_few_rows_give_the_pool_itself(labelled, rows):
     assert "the pool itself" in repr(fitted)
 
 
-@FEW
 def test_a_pool_leaves_out_members_without_weight_and_a_departure_does_not(labelled, predictions_of):
     seen, labels = labelled
     reverse = softmax(-logs(seen)[-1:], axis=-1)
@@ -132,7 +125,6 @@ def test_a_pool_leaves_out_members_without_weight_and_a_departure_does_not(label
     assert "e" in few.left_out
 
 
-@FEW
 def test_rows_in_another_order_choose_the_same_strength(predictions_of):
     seen, labels = drawn(predictions_of, 300, confused=True)
     order = np.random.default_rng(0).permutation(300)
@@ -141,7 +133,6 @@ def test_rows_in_another_order_choose_the_same_strength(predictions_of):
     np.testing.assert_allclose(straight.learned["departures"], shuffled.learned["departures"], atol=1e-6)
 
 
-@FEW
 def test_of_many_rows_a_part_chooses_the_strength(predictions_of, monkeypatch):
     seen, labels = drawn(predictions_of, 600, confused=True)
     sizes = []
@@ -153,7 +144,6 @@ def test_of_many_rows_a_part_chooses_the_strength(predictions_of, monkeypatch):
     assert sizes == [200]
 
 
-@FEW
 def test_labels_only_are_learned_from(predictions_of):
     seen, labels = drawn(predictions_of, 1000, confused=True)
     votes = dict(zip(seen.members, seen.values.argmax(axis=-1), strict=True))
@@ -162,13 +152,19 @@ def test_labels_only_are_learned_from(predictions_of):
     assert log_loss(fitted(by_label), labels) < log_loss(pool(by_label), labels)
 
 
-def test_settling_keeps_the_pools_strength_and_leaves_its_own_to_the_rows():
-    assert Stacking().settled(150) == Stacking(pool_strength=100)
-    assert Stacking(strength=7).settled(1500) == Stacking(strength=7, pool_strength=10)
-    assert Stacking(pool_strength=3).settled(150) == Stacking(pool_strength=3)
+@pytest.mark.parametrize("rows", [30, 300])
+@pytest.mark.parametrize("pool_strength", [0.1, 10.0, 1000.0])
+def test_the_pool_is_pulled_as_hard_as_its_strength_says_at_any_number_of_rows(labelled, rows, pool_strength):
+    seen, labels = labelled[0].rows(slice(rows)), labelled[1][:rows]
+    stacked = Stacking(strength=5, pool_strength=pool_strength).fit(seen, labels)
+    pool = WeightedGeometricAverage(strength=pool_strength).fit(seen, labels)
+    np.testing.assert_allclose(stacked.learned["log_weights"], pool.learned["log_weights"], atol=1e-9)
 
 
-@FEW
+def test_as_it_comes_the_pool_is_that_of_the_default():
+    assert Stacking() == Stacking(strength=None, pool_strength=WeightedGeometricAverage().strength)
+
+
 def test_what_was_learned_is_told_member_by_member(labelled):
     text = repr(Stacking(strength=30).fit(*labelled))
     lines = text.splitlines()
@@ -178,7 +174,6 @@ def test_what_was_learned_is_told_member_by_member(labelled):
     assert [line.split()[0] for line in lines[2:6]] == ["a", "b", "c", "d"]
 
 
-@FEW
 def test_of_many_members_twelve_are_told(predictions_of):
     seen, labels = drawn(predictions_of, 60, confused=False, members=15)
     lines = repr(Stacking(strength=30).fit(seen, labels)).splitlines()

@@ -101,7 +101,7 @@ def test_learned_weights_have_the_loss_of_scipys_optimum(request, name, which, w
     assert loss_of(name, all_weights(ours, seen), seen, labels, rows) == pytest.approx(found.fun, abs=1e-6)
 
 
-@pytest.mark.filterwarnings("ignore:.*which is few for so many")  # the rows drawn are few
+@pytest.mark.filterwarnings("ignore:Weighted average learned .* numbers from .* which is few")  # so they are drawn
 @settings(deadline=None, derandomize=True, max_examples=50)
 @given(st.data())
 def test_learned_weights_are_no_worse_on_their_own_rows_than_any_member_or_the_mean(pools, predictions_of, data):
@@ -115,7 +115,7 @@ def test_learned_weights_are_no_worse_on_their_own_rows_than_any_member_or_the_m
     assert learned <= min(members.min(), mean) + 1e-6
 
 
-@pytest.mark.filterwarnings("ignore:.*which is few for so many")  # the rows drawn are few
+@pytest.mark.filterwarnings("ignore:Weighted average learned .* numbers from .* which is few")  # so they are drawn
 @settings(deadline=None, derandomize=True, max_examples=50)
 @given(st.data())
 def test_brier_weights_are_no_worse_on_their_own_rows_than_any_member_or_the_mean(pools, predictions_of, data):

@@ -5,7 +5,11 @@ from __future__ import annotations
 import pytest
 
 from kerasemble.combiners import registry
+from kerasemble.combiners.gated_average import GatedAverage
+from kerasemble.combiners.greedy_selection import GreedySelection
 from kerasemble.combiners.majority_vote import MajorityVote
+from kerasemble.combiners.stacking import Stacking
+from kerasemble.combiners.trimmed_mean import TrimmedMean
 from kerasemble.combiners.weighted_average import WeightedAverage
 from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAverage
 from kerasemble.testing import KERAS_CHECKS, NUMPY_CHECKS
@@ -23,12 +27,17 @@ WITH_OPTIONS = [
     ),
     pytest.param(WeightedGeometricAverage(strength=0.01), id="weighted-geometric-average-hardly-shrunk"),
     pytest.param(WeightedGeometricAverage(temperature=True), id="weighted-geometric-average-temperature"),
+    pytest.param(GreedySelection(metric="accuracy"), id="greedy-selection-accuracy"),
 ]
-# Options that change how the graph is built: other arrays, fewer members, votes in floats.
+# Options that change how the graph is built: other arrays or more of them, fewer members, votes in floats.
 WITH_A_GRAPH_OF_THEIR_OWN = [
     pytest.param(MajorityVote(weights=[0.3, 0.2, 0.1]), id="majority-vote-given"),
     pytest.param(WeightedGeometricAverage(free_sign=True), id="weighted-geometric-average-free-sign"),
     pytest.param(WeightedGeometricAverage(max_members=2), id="weighted-geometric-average-sparse"),
+    # As they come these are what they are shrunk toward, where rows are as few as here, or trim no one of three.
+    pytest.param(TrimmedMean(trim=0.34), id="trimmed-mean-of-three"),
+    pytest.param(GatedAverage(strength=1.0), id="gated-average-with-a-gate"),
+    pytest.param(Stacking(strength=10), id="stacking-with-departures"),
 ]
 
 

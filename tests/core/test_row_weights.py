@@ -10,7 +10,8 @@ from hypothesis.extra import numpy as arrays
 from sklearn.utils.class_weight import compute_sample_weight
 
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.row_weights import effective_rows, row_weights
+from kerasemble.core.predictions import Predictions
+from kerasemble.core.row_weights import effective_rows, row_weights, rows_that_count
 
 CLASSES = ("cat", "dog", "eel")
 LABELS = np.array([0, 0, 1, 2])
@@ -94,6 +95,48 @@ def test_the_users_own_weights_are_not_written_to():
     own = np.array([1.0, 2.0, 3.0, 4.0])
     row_weights(LABELS, CLASSES, own, {"cat": 10})
     np.testing.assert_array_equal(own, [1, 2, 3, 4])
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e-9, 1.0, 7.3, 1e9, 1e100])
+def test_weights_keep_the_unit_that_they_are_given_in(scale):
+    given_weights = scale * np.array([1.0, 0.5, 0.0, 0.25])
+    np.testing.assert_array_equal(row_weights(LABELS, CLASSES, given_weights), given_weights)
+    by_class = {"cat": scale, "dog": scale / 2}
+    np.testing.assert_array_equal(
+        row_weights(LABELS, CLASSES, class_weight=by_class), [scale, scale, scale / 2, 1.0]
+    )
+
+
+@pytest.mark.parametrize("largest", [1.001e100, 1e200, np.finfo(np.float64).max])
+def test_weights_whose_sums_could_be_infinite_keep_their_ratios_alone(largest):
+    given_weights = largest * np.array([1.0, 0.5, 0.0, 0.25])
+    found = row_weights(LABELS, CLASSES, given_weights)
+    np.testing.assert_allclose(found / found.max(), [1.0, 0.5, 0.0, 0.25], rtol=1e-15)
+    both = row_weights(LABELS, CLASSES, given_weights, {"cat": largest, "dog": largest / 4, "eel": largest / 2})
+    np.testing.assert_allclose(both / both.max(), [1.0, 0.5, 0.0, 0.125], rtol=1e-15)
+    for weights in (found, both):
+        assert np.isfinite(weights.sum() ** 2)
+        assert np.isfinite(weights @ weights)
+
+
+@pytest.fixture
+def seen():
+    values = np.random.default_rng(0).dirichlet(np.ones(3), size=(2, 4)).astype(np.float32)
+    return Predictions.from_arrays({"a": values[0], "b": values[1]}, CLASSES)
+
+
+def test_the_rows_that_count_are_those_of_any_weight(seen):
+    weights = np.array([2.0, 0.0, 1e-300, 0.5])
+    kept, labels, left = rows_that_count(seen, LABELS, weights)
+    np.testing.assert_array_equal(kept.values, seen.values[:, [0, 2, 3]])
+    np.testing.assert_array_equal(labels, [0, 1, 2])
+    np.testing.assert_array_equal(left, [2.0, 1e-300, 0.5])
+
+
+def test_where_every_row_counts_nothing_is_copied(seen):
+    weights = np.array([2.0, 1.0, 1e-300, 0.5])
+    for one, other in zip(rows_that_count(seen, LABELS, weights), (seen, LABELS, weights), strict=True):
+        assert one is other
 
 
 WEIGHTS = arrays.arrays(np.float64, st.integers(1, 20), elements=st.floats(0, 1e3)).filter(

@@ -98,8 +98,10 @@ def test_among_few_mistakes_a_member_without_any_is_not_suspected(seen, labels):
     assert suspicions(some.rows(few), labels[few]) == ()
 
 
-def test_one_member_alone_is_not_suspected_of_having_been_trained_on_the_rows(seen, labels):
-    assert suspicions(sure(seen, labels, 0).only(["c"]), labels) == ()
+@pytest.mark.parametrize("members", [["c"], ["a", "c"], ["c", "b"]], ids=str)
+def test_below_three_members_none_is_suspected_of_having_been_trained_on_the_rows(seen, labels, members):
+    assert suspicions(sure(seen, labels, 0).only(members), labels) == ()
+    assert suspicions(sure(seen, labels, 0), labels) != ()
 
 
 def votes_of(seen, **arrays):

@@ -10,7 +10,7 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from kerasemble.core import arrays
-from kerasemble.solvers import newton
+from kerasemble.solvers import log_linear_pool, newton
 from kerasemble.solvers.log_linear_pool import solve_log_linear_pool
 
 RIDGES = [1.0, 0.05, 1e-4]
@@ -157,6 +157,56 @@ def test_many_rows_are_solved_from_a_part_in_fewer_steps(large):
     seen, labels, _ = large
     few = solve_log_linear_pool(seen.rows(slice(999)), labels[:999], np.ones(999), 0.01)
     assert len(solve_log_linear_pool(seen, labels, np.ones(3000), 0.01).values) < len(few.values)
+
+
+@pytest.mark.parametrize("most", [1_000, 3_000, 10**6])
+def test_the_part_that_a_solution_starts_from_holds_no_more_values_than_it_may(large, monkeypatch, most):
+    seen, labels, weights = large
+    sizes, rows_of = [], type(seen).rows
+
+    def remembered(self, rows):
+        found = rows_of(self, rows)
+        sizes.append(found.values.size)
+        return found
+
+    monkeypatch.setattr(type(seen), "rows", remembered)
+    monkeypatch.setattr(log_linear_pool, "_PART_VALUES", most)
+    found = solve_log_linear_pool(seen, labels, weights, 0.01)
+    # A tenth of 3,000 rows of 12 values, or as many as there may be where these are fewer. A hash takes what it
+    # takes, and 1,000 values are 83 rows.
+    (size,) = sizes
+    assert size == pytest.approx(min(most, 3_600), rel=0.3)
+    assert found.gap <= 1e-8
+
+
+def test_where_the_part_would_hold_too_few_rows_to_tell_anything_there_is_none(large, monkeypatch):
+    seen, labels, weights = large
+    wanted = solve_log_linear_pool(seen, labels, weights, 0.01).weights
+    monkeypatch.setattr(log_linear_pool, "_PART_VALUES", 49 * 12)
+    monkeypatch.setattr(type(seen), "rows", None)  # which would take the part
+    np.testing.assert_allclose(solve_log_linear_pool(seen, labels, weights, 0.01).weights, wanted, rtol=0, atol=1e-4)
+
+
+@pytest.mark.parametrize("ridge", [1e-4, 0.05, 1.0])
+def test_the_loss_of_a_solution_is_its_value_without_the_pull(case, uneven, options, ridge):
+    solution = solve_log_linear_pool(*case, uneven, ridge, **options)
+    assert solution.loss == pytest.approx(loss(solution.weights, *case, uneven, 0.0), abs=ROUNDING)
+    whole = loss(solution.weights, *case, uneven, ridge, **options)
+    assert solution.loss + solution.penalty == pytest.approx(whole, abs=ROUNDING)
+    assert solution.penalty >= 0
+
+
+@pytest.mark.parametrize("kept", [[0], [0, 2], [1, 2, 3]], ids=str)
+def test_a_pool_of_the_members_that_are_kept_is_the_pool_of_these_alone(large, options, kept):
+    seen, labels, weights = large
+    alone = solve_log_linear_pool(
+        seen.only([seen.members[index] for index in kept]), labels, weights, 0.05, **options, gap=1e-14
+    )
+    among = solve_log_linear_pool(seen, labels, weights, 0.05, **options, kept=np.array(kept), gap=1e-14)
+    assert among.weights.shape == (len(kept),)
+    # Each begins with a part of the rows that is chosen by all members it is given.
+    np.testing.assert_allclose(among.weights, alone.weights, rtol=0, atol=1e-6)
+    assert among.values[-1] == pytest.approx(alone.values[-1], abs=ROUNDING)
 
 
 def test_a_start_from_other_rows_ends_within_the_same_bound(case, uneven, options):

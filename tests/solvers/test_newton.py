@@ -98,6 +98,13 @@ def test_a_function_that_cannot_fall_further_ends_with_the_gap_it_has():
     assert (solution.gap, solution.values) == (0.5, (1.0,))
 
 
+@pytest.mark.parametrize("penalty", [0.0, 0.25])
+def test_the_loss_is_the_last_value_less_what_of_it_is_shrinkage(penalty):
+    solution = minimise(Counted(), np.ones(6), 1e-10)
+    assert (solution.penalty, solution.loss) == (0.0, solution.values[-1])
+    assert solution._replace(penalty=penalty).loss == solution.values[-1] - penalty
+
+
 @pytest.mark.parametrize("most", [1, 3])
 def test_where_steps_run_out_the_gap_says_how_far_it_is(monkeypatch, most):
     best = minimise(Counted(), np.ones(6), 0.0).values[-1]

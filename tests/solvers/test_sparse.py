@@ -34,7 +34,8 @@ SOLVERS = [linear, log_linear, brier]
 
 
 def total(solve, kept, prices):
-    return solve(np.asarray(kept)).values[-1] + prices[list(kept)].sum()
+    # Not the pull toward equal weights, which is another for each number of members.
+    return solve(np.asarray(kept)).loss + prices[list(kept)].sum()
 
 
 def best_of_all(solve, prices, most):
@@ -66,8 +67,8 @@ def test_the_total_is_nearly_the_best_of_all_subsets(case, make, most, price):
 @pytest.mark.parametrize("make", SOLVERS)
 def test_no_member_is_added_that_saves_less_than_its_price(planted, make):
     solve = make(*planted)
-    saved = solve(np.array([1])).values[-1] - solve(np.array([1, 4])).values[-1]
-    alone = np.argmin([solve(np.array([member])).values[-1] for member in range(6)])
+    saved = solve(np.array([1])).loss - solve(np.array([1, 4])).loss
+    alone = np.argmin([solve(np.array([member])).loss for member in range(6)])
     np.testing.assert_array_equal(select(solve, np.full(6, 1.0), 6), [alone])
     cheap, dear = (len(select(solve, np.full(6, share * saved), 6)) for share in (0.5, 2.0))
     assert (cheap, dear) == (2, 1)
@@ -83,6 +84,16 @@ def test_a_member_that_is_dear_gives_way_to_a_cheaper_one_that_is_nearly_as_good
 
 def test_one_member_at_least_is_kept_whatever_it_costs(planted):
     assert len(select(linear(*planted), np.full(6, 1e9), 6)) == 1
+
+
+@pytest.mark.parametrize("most", [1, 2])
+def test_shrinkage_does_not_speak_for_or_against_a_member(most):
+    def shrunk(kept):
+        # Each member lowers the loss, and raises what is minimised.
+        loss, penalty = 1.0 - 0.1 * len(kept), float(len(kept))
+        return Solution(np.ones(len(kept)), 0.0, (loss + penalty,), np.eye(len(kept)), penalty)
+
+    assert len(select(shrunk, np.zeros(3), most)) == most
 
 
 @pytest.mark.parametrize("most", [1, 3, 6, 100])

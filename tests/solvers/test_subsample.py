@@ -22,6 +22,30 @@ def test_about_a_tenth_of_the_rows_is_taken_in_their_order(columns, dtype):
     assert 0 <= taken[0] <= taken[-1] < 20_000
 
 
+@pytest.mark.parametrize(
+    ("most", "taken"),
+    [
+        pytest.param(None, 2000, id="a-tenth"),
+        pytest.param(10**6, 2000, id="a-tenth-is-less"),
+        pytest.param(500, 500, id="a-tenth-is-more"),
+    ],
+)
+def test_no_more_rows_than_about_the_most_are_taken(columns, most, taken):
+    # Five standard deviations of a draw of so many.
+    assert len(subsample(columns, 1000, most)) == pytest.approx(taken, abs=5 * np.sqrt(taken))
+
+
+@pytest.mark.parametrize(("most", "taken"), [(49, False), (51, True), (0, False)])
+def test_a_part_of_fewer_than_fifty_rows_is_none(columns, most, taken):
+    assert (subsample(columns, 1000, most) is not None) == taken
+    assert subsample(columns[:, :400], 1) is None
+
+
+@pytest.mark.parametrize("most", [100, 300, 1000])
+def test_a_smaller_part_is_some_of_a_larger_one(columns, most):
+    assert set(subsample(columns, 1000, most)) < set(subsample(columns, 1000))
+
+
 def test_below_enough_rows_none_are_taken(columns):
     assert subsample(columns, 20_001) is None
     assert subsample(columns, 20_000) is not None

@@ -24,6 +24,8 @@ _DEFAULT, _DEFAULT_FOR_LABELS = "weighted-geometric-average", "bayesian-vote"
 # and what people ask for.
 _FOR_PROBABILITIES = ("average", "geometric-average", "majority-vote", "weighted-average", _DEFAULT)
 _FOR_LABELS = ("average", "majority-vote", "weighted-average", "weighted-geometric-average", _DEFAULT_FOR_LABELS)
+# A lower log loss by less than this, in nats, is not worth leaving the default for, however sure.
+_WORTH_IT = 0.001
 # Stacking is compared too where it has at most so many numbers to learn, which takes seconds.
 _STACKING, _MOST_TO_STACK = "stacking", 20_000
 
@@ -76,12 +78,14 @@ def surely_best(candidates: Sequence[Score], combined: Mapping[str, FloatArray],
     if default not in combined:
         return lowest, ""
     own = log_losses(combined[default], rows.labels)
-    better = [
-        each
-        for each in candidates
-        if paired_interval(own, log_losses(combined[each.name], rows.labels), rows.weights).low > 0
-    ]
+    better = []
+    for each in candidates:
+        gain = paired_interval(own, log_losses(combined[each.name], rows.labels), rows.weights)
+        if gain.low > 0 and gain.mean > _WORTH_IT:
+            better.append(each)
     if better:
         return min(better, key=lambda each: each.log_loss or 0.0), ""
-    note = f" {lowest.name} has log loss {lowest.log_loss:.3f}, which is not surely better than the default."
-    return next(each for each in candidates if each.name == default), note if lowest.name != default else ""
+    taken = next(each for each in candidates if each.name == default)
+    if (taken.log_loss or 0.0) - (lowest.log_loss or 0.0) <= _WORTH_IT:
+        return taken, ""
+    return taken, f" {lowest.name} has log loss {lowest.log_loss:.3f}, which is not surely better than the default."
