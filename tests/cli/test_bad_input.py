@@ -58,6 +58,12 @@ def combine(kerasemble, files, tmp_path):
         pytest.param(["--image-size", "64"], "HEIGHTxWIDTH", id="124-image-size"),
         pytest.param(["--batch-size", "0"], "--batch-size", id="132-batch-size"),
         pytest.param(["--cv", "1"], "--cv", id="132-one-fold"),
+        pytest.param(["--max-members", "0"], "--max-members", id="132-no-member"),
+        pytest.param(["--combiner", "median", "--max-members", "1"], "A median needs all members", id="127-median"),
+        pytest.param(["--class-weight", "cat"], "Write balanced, or NAME=W,...", id="124-class-weight"),
+        pytest.param(["--class-weight", "cat=much"], "Write balanced, or NAME=W,...", id="124-class-weight-word"),
+        pytest.param(["--class-weight", "cow=2"], "names 'cow', which is no class", id="52-class-weight-of-no-class"),
+        pytest.param(["--class-weight", "cat=-1"], "finite number, not negative", id="87-class-weight-negative"),
         pytest.param(
             ["--weights", "scores", "--combiner", "majority-vote"],
             "goes with weighted-average",

@@ -164,5 +164,43 @@ def test_the_demo_says_what_it_does(kerasemble, tmp_path):
 def test_json_says_which_combiner_was_fitted_with_which_weights(kerasemble, files, tmp_path):
     common = ("combine", files / "a.keras", files / "b.h5", "--data", files / "valid.npz", "--weights", "0.25,0.75")
     told = json.loads(kerasemble(*common, "--out", tmp_path / "one.keras", "--json").out)
-    assert told["combiner"] == {"name": "weighted-average", "weights": [0.25, 0.75]}
+    assert (told["combiner"]["name"], told["combiner"]["weights"]) == ("weighted-average", [0.25, 0.75])
     assert told["weights"] == pytest.approx({"a": 0.25, "b": 0.75})
+
+
+def test_max_members_keeps_so_few_and_says_which_are_left_out(kerasemble, files, tmp_path):
+    models = [files / name for name in MODELS]
+    out = tmp_path / "one.keras"
+    common = ("combine", *models, "--data", files / "valid.npz", "--combiner", "weighted-average")
+    result = kerasemble(*common, "--max-members", "1", "--out", out)
+    assert result.code == 0, result.err
+    assert "left out: " in result.out
+    import keras
+
+    kept = [layer.name for layer in keras.saving.load_model(out).layers if layer.name.startswith("member_")]
+    assert len(kept) == 1
+
+
+def test_a_class_that_counts_more_is_found_more_often(kerasemble, files, tmp_path):
+    found = {}
+    for weight in ("1", "50"):
+        out = tmp_path / f"{weight}.keras"
+        models = [files / name for name in MODELS]
+        common = ("combine", *models, "--data", files / "valid.npz", "--combiner", "stacking", "--quiet")
+        assert kerasemble(*common, "--class-weight", f"cat={weight}", "--out", out).code == 0
+        answers = tmp_path / f"{weight}.npz"
+        assert kerasemble("predict", out, "--data", files / "test.npz", "--out", answers, "--quiet").code == 0
+        found[weight] = np.mean(np.load(answers)["values"][0, :, 0])
+    assert found["50"] > found["1"] + 0.05
+
+
+def test_85_an_ensemble_is_not_scored_on_the_rows_that_it_was_fitted_to_unless_asked(kerasemble, files, tmp_path):
+    models = [files / name for name in MODELS]
+    out = tmp_path / "ensemble.keras"
+    common = ("--data", files / "valid.npz")
+    assert kerasemble("combine", *models, *common, "--combiner", "stacking", "--out", out, "--quiet").code == 0
+    refused = kerasemble("evaluate", out, *models, *common)
+    assert refused.code == 2
+    assert "'ensemble' was fitted to these very rows" in refused.err
+    assert kerasemble("evaluate", out, *models, *common, "--fitted-rows").code == 0
+    assert kerasemble("evaluate", out, *models, "--data", files / "test.npz").code == 0

@@ -90,6 +90,14 @@ def blind_to_weights(predictions, labels, weights):
     return accuracies(predictions, labels, np.ones_like(weights))
 
 
+def blind_to_weights_above_zero(predictions, labels, weights):
+    return accuracies(predictions, labels, (weights > 0).astype(np.float64))
+
+
+def learns_the_same_from_any_rows(predictions, _labels, _weights):
+    return np.arange(len(predictions.members), dtype=np.float64)
+
+
 def weights_as_counts(predictions, labels, weights):
     """Pull toward equal weights less, the larger the sum of the weights of the rows."""
     return accuracies(predictions, labels, weights) / (1 + 1 / weights.sum())
@@ -176,6 +184,8 @@ FAULTS = [
         "'log_weights' differs by .* after shuffling",
     ),
     ("check_row_weights_count", learning(blind_to_weights), "must weight each row by"),
+    ("check_row_weights_count", learning(blind_to_weights_above_zero), "the same whichever rows count fifty times"),
+    ("check_row_weights_count", learning(learns_the_same_from_any_rows), "the same whichever rows count fifty times"),
     ("check_row_weights_count", learning(weights_as_counts), "all weights are a hundred times as large"),
     (
         "check_folds_are_learned_as_by_themselves",

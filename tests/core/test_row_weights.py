@@ -102,9 +102,7 @@ def test_weights_keep_the_unit_that_they_are_given_in(scale):
     given_weights = scale * np.array([1.0, 0.5, 0.0, 0.25])
     np.testing.assert_array_equal(row_weights(LABELS, CLASSES, given_weights), given_weights)
     by_class = {"cat": scale, "dog": scale / 2}
-    np.testing.assert_array_equal(
-        row_weights(LABELS, CLASSES, class_weight=by_class), [scale, scale, scale / 2, 1.0]
-    )
+    np.testing.assert_array_equal(row_weights(LABELS, CLASSES, class_weight=by_class), [scale, scale, scale / 2, 1.0])
 
 
 @pytest.mark.parametrize("largest", [1.001e100, 1e200, np.finfo(np.float64).max])

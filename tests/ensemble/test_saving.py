@@ -209,7 +209,7 @@ def test_the_file_says_what_made_it(dense, tmp_path):
     assert (two["output"], two["classes"]) == ("logits", ["c", "b", "a"])
     assert two["preprocess"][0]["layer"]["config"]["scale"] == 2.0
     fitted = record["fitted"]
-    assert fitted["combiner"] == {"name": "weighted-average", "weights": "learn"}
+    assert (fitted["combiner"]["name"], fitted["combiner"]["weights"]) == ("weighted-average", "learn")
     assert fitted["classes"] == ["a", "b", "c"]
     assert [reading["order"] for reading in fitted["alignment"]["readings"]] == [[0, 1, 2], [2, 1, 0]]
     np.testing.assert_allclose(fitted["learned"]["log_weights"], ensemble.combiner.learned["log_weights"])

@@ -1,0 +1,82 @@
+"""A member of weight zero is neither run nor saved, and its record is kept."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import kerasemble as ke
+
+pytestmark = pytest.mark.backend
+
+X = np.random.default_rng(0).uniform(0, 1, (60, 6)).astype(np.float32)
+Y = np.arange(60) % 3
+
+
+@pytest.fixture(scope="module")
+def members(dense, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("members")
+    for seed in range(3):
+        dense(seed).save(folder / f"{seed}.keras")
+    return [ke.Member(folder / f"{seed}.keras", name=f"net-{seed}") for seed in range(3)]
+
+
+@pytest.fixture(params=["fitted", "not-fitted"])
+def ensemble(request, members):
+    """An ensemble of the first and the third member, the second having no weight."""
+    given = ke.WeightedAverage(weights={"net-0": 1, "net-1": 0, "net-2": 3})
+    if request.param == "fitted":
+        return ke.Ensemble(members, given.fit(ke.predict(members, X)))
+    return ke.Ensemble(members, given)
+
+
+def test_it_answers_without_that_member(ensemble, members):
+    first, _, third = ke.predict(members, X).values
+    np.testing.assert_allclose(ensemble.predict(X), 0.25 * first + 0.75 * third, atol=1e-6)
+    assert [member.name for member in ensemble.members] == ["net-0", "net-2"]
+
+
+def test_its_model_and_its_file_are_without_that_member(ensemble, members, tmp_path):
+    import keras
+
+    ensemble.predict(X)
+    path = ensemble.save(tmp_path / "ensemble.keras")
+    for model in (ensemble.to_keras(), keras.saving.load_model(path)):
+        names = {layer.name for layer in model.layers if layer.name.startswith("member_")}
+        assert names == {"member_net-0", "member_net-2"}
+    loaded = ke.load(path)
+    assert loaded.combiner.left_out == ("net-1",)
+    np.testing.assert_allclose(loaded.predict(X), ensemble.predict(X), atol=1e-6)
+    # How its file was read is still known, so that it can be scored beside the ensemble.
+    table = ke.evaluate([path, *(member.path for member in members)], X, Y)
+    assert [score.kind for score in table.scores] == ["member", "member", "member", "combiner"]
+
+
+def test_a_member_that_is_neither_needed_nor_left_out_is_refused(members):
+    fitted = ke.WeightedAverage(weights=[1, 0]).fit(ke.predict(members[:2], X))
+    with pytest.raises(ke.KerasembleError, match=r"fitted for the members net-0\. Received: net-0, net-1, net-2"):
+        ke.Ensemble(members, fitted)
+
+
+def test_combine_keeps_at_most_so_many_members(members):
+    made = ke.combine(members, X, Y, "weighted-average", max_members=1)
+    assert len(made.members) == 1
+    assert made.report.fitted.startswith("Fitted weighted average: ")
+    assert {score.name for score in made.report.scores if score.kind == "member"} == {"net-0", "net-1", "net-2"}
+
+
+def test_combine_refuses_to_hold_a_combiner_to_fewer_members_that_needs_all(members):
+    with pytest.raises(ke.KerasembleError, match="median needs all members, so max_members=2"):
+        ke.combine(members, X, Y, "median", max_members=2)
+
+
+@pytest.mark.filterwarnings("ignore:No row is labelled 0")
+def test_combine_weighs_rows_in_the_fit_and_in_the_scores(members):
+    weights = np.where(Y == 0, 0.0, 1.0)
+    weighed = ke.combine(members, X, Y, "weighted-average", sample_weight=weights)
+    by_class = ke.combine(members, X, Y, "weighted-average", class_weight={0: 0})
+    alone = ke.combine(members, X[Y > 0], Y[Y > 0], "weighted-average")
+    for other in (by_class, alone):
+        assert weighed.combiner.weights == pytest.approx(other.combiner.weights, abs=1e-6)
+        for name in ("net-0", "net-1", "net-2"):
+            assert weighed.report[name].log_loss == pytest.approx(other.report[name].log_loss)
