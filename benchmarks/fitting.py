@@ -292,7 +292,6 @@ def cross_fits(name: str, combiner: ke.Combiner) -> Job:
     values, labels = pool(10, 20_000, 10)
     seen = predictions(values)
     folds = stratified_folds(labels, 10, 0)
-    combiner = combiner.settled(len(labels))
 
     def from_scratch() -> np.ndarray:
         result = np.empty(values.shape[1:], dtype=values.dtype)

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import kerasemble as ke
 from kerasemble.combiners.recipes import name_of
 from kerasemble.core.predictions import Predictions
-from kerasemble.evaluation.choice import Rows, default_combiners, picked_on_others, surely_best
+from kerasemble.evaluation.choice import Rows, default_among, default_combiners, picked_on_others, surely_best
 from kerasemble.evaluation.report import Score
 from kerasemble.evaluation.significance import Interval, paired_interval
 
@@ -101,7 +102,7 @@ NOISE -= NOISE.mean()
 
 def test_the_default_is_taken_where_another_is_better_by_what_may_be_chance_and_that_is_said():
     other = BASE - 0.01 + NOISE
-    taken, note = surely_best(*scored(weighted_geometric_average=BASE, average=other), rows_of(50))
+    taken, note = surely_best(*scored(weighted_geometric_average=BASE, average=other), rows_of(50), DEFAULT)
     assert paired_interval(BASE, other).low < 0 < paired_interval(BASE, other).mean
     assert taken.name == DEFAULT
     assert note == f" average has log loss {other.mean():.3f}, which is not surely better than the default."
@@ -109,7 +110,7 @@ def test_the_default_is_taken_where_another_is_better_by_what_may_be_chance_and_
 
 def test_another_is_taken_where_it_is_surely_better_and_nothing_is_added():
     other = BASE - 0.01
-    taken, note = surely_best(*scored(weighted_geometric_average=BASE, average=other), rows_of(50))
+    taken, note = surely_best(*scored(weighted_geometric_average=BASE, average=other), rows_of(50), DEFAULT)
     assert (taken.name, note) == ("average", "")
 
 
@@ -122,26 +123,34 @@ def test_of_those_that_are_surely_better_the_best_is_taken_and_none_that_is_bett
             weighted_geometric_average=BASE,
         ),
         rows_of(50),
+        DEFAULT,
     )
     assert (taken.name, note) == ("surer", "")
 
 
 def test_where_the_default_is_best_it_is_taken_and_nothing_is_added():
-    taken, note = surely_best(*scored(average=BASE + 0.1, weighted_geometric_average=BASE), rows_of(50))
+    taken, note = surely_best(*scored(average=BASE + 0.1, weighted_geometric_average=BASE), rows_of(50), DEFAULT)
     assert (taken.name, note) == (DEFAULT, "")
 
 
 def test_without_the_default_the_lowest_is_taken_and_nothing_is_added():
-    taken, note = surely_best(*scored(average=BASE, median=BASE - 0.01 + NOISE, product=BASE + 1), rows_of(50))
+    taken, note = surely_best(*scored(average=BASE, median=BASE - 0.01 + NOISE, product=BASE + 1), rows_of(50), None)
     assert (taken.name, note) == ("median", "")
 
 
-@pytest.mark.parametrize(("labels_only", "default"), [(True, "bayesian vote"), (False, DEFAULT)])
-def test_the_default_for_members_that_give_labels_is_the_bayesian_vote(labels_only, default):
-    other = BASE - 0.01 + NOISE
-    candidates = scored(average=other, bayesian_vote=BASE, weighted_geometric_average=BASE)
-    taken, _ = surely_best(*candidates, rows_of(50, labels_only=labels_only))
-    assert taken.name == default
+@pytest.mark.parametrize(("labels_only", "index"), [(True, 1), (False, 2)])
+def test_the_default_is_the_first_of_its_kind_which_is_another_where_members_give_labels(labels_only, index):
+    combiners = [
+        ke.Average(),
+        ke.BayesianVote(),
+        ke.WeightedGeometricAverage(strength=3),
+        ke.WeightedGeometricAverage(),
+    ]
+    assert default_among(combiners, rows_of(50, labels_only=labels_only).predictions) == index
+
+
+def test_there_may_be_no_default_among_those_compared():
+    assert default_among([ke.Average(), ke.Median()], rows_of(50).predictions) is None
 
 
 def test_how_much_rows_count_decides_what_is_sure():
@@ -149,5 +158,5 @@ def test_how_much_rows_count_decides_what_is_sure():
     first = np.arange(50) < 10
     other = np.where(first, BASE - 0.5, BASE + 0.3)
     candidates = scored(weighted_geometric_average=BASE, average=other)
-    assert surely_best(*candidates, rows_of(50))[0].name == DEFAULT
-    assert surely_best(*candidates, rows_of(50, np.where(first, 100.0, 1.0)))[0].name == "average"
+    assert surely_best(*candidates, rows_of(50), DEFAULT)[0].name == DEFAULT
+    assert surely_best(*candidates, rows_of(50, np.where(first, 100.0, 1.0)), DEFAULT)[0].name == "average"

@@ -85,7 +85,7 @@ class FittedCombiner:
         learned = {name: array.astype(dtype) for name, array in self.learned.items()}
         result = np.empty(shape, dtype=dtype)
         # 8 MB of float32: what is only read once need not stay in the cache.
-        for rows in blocks(predictions.samples, len(self.members) * result[:1].size, times=8):
+        for rows in blocks(predictions.samples, len(self.members) * result[:1].size, times=16):
             block = as_probabilities(values[:, rows][index], len(self.classes), dtype)
             result[rows] = self.combiner.combine(block, learned, np)
         return result

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, final
 
@@ -78,7 +79,7 @@ class Stacking(Combiner):
     def __post_init__(self) -> None:
         """Refuse strengths out of their range."""
         for name, value in {"strength": self.strength, "pool_strength": self.pool_strength}.items():
-            if value is not None and not 0 < value < np.inf:
+            if (name, value) != ("strength", None) and not (isinstance(value, numbers.Real) and 0 < value < np.inf):
                 remedy = " For the pool itself take WeightedGeometricAverage." if value == np.inf else ""
                 msg = f"{name} must be above zero and finite. Received: {name}={value}.{remedy}"
                 raise KerasembleError(msg)

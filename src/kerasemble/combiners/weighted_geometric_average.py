@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import numbers
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar, final
@@ -79,8 +80,8 @@ class WeightedGeometricAverage(Combiner):
     def __post_init__(self) -> None:
         """Freeze the costs, and refuse options out of their range."""
         check_sparsity(self.max_members, self.cost_weight)
-        if not 0 < self.strength < np.inf:
-            msg = f"strength must be above zero and finite. Received: strength={self.strength}."
+        if not isinstance(self.strength, numbers.Real) or not 0 < self.strength < np.inf:
+            msg = f"strength must be above zero and finite. Received: strength={self.strength!r}."
             raise KerasembleError(msg)
         if self.costs is not None:
             object.__setattr__(self, "costs", freeze_weights(self.costs))

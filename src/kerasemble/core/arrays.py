@@ -20,8 +20,8 @@ Vocabulary: TypeAlias = ModuleType
 # make one row decide everything; 2**-24 is the least that float16 storage could hold.
 CLIP = 2.0**-24
 
-# 2 MB of float64 in flight: large enough to hide Python's overhead, small enough to stay in a core's cache.
-BLOCK_VALUES = 2**18
+# 1 MB of float64 in flight: large enough to hide Python's overhead, small enough to stay in a core's cache.
+BLOCK_VALUES = 2**17
 
 
 def blocks(samples: int, values_per_sample: int, times: int = 1) -> Iterator[slice]:

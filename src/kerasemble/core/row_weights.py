@@ -14,7 +14,7 @@ from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
 
 RowWeights: TypeAlias = npt.NDArray[np.float64]
-# Squares of this, and sums of those, are finite.
+# Squares of this, and sums of those, are finite, and those of its inverse are above zero.
 _LARGE = 1e100
 
 ClassWeight: TypeAlias = Literal["balanced"] | Mapping[str, float] | Mapping[int, float]
@@ -98,7 +98,7 @@ def _as_weights(given: npt.ArrayLike | None, samples: int) -> RowWeights:
 def _tame(weights: RowWeights) -> RowWeights:
     """Return weights at another scale where their sums and products could be infinite."""
     largest = float(weights.max(initial=0.0))
-    return weights / largest if largest > _LARGE else weights
+    return weights if not largest or 1 / _LARGE < largest < _LARGE else weights / largest
 
 
 def _by_class(given: ClassWeight, labels: IntArray, classes: Sequence[str]) -> RowWeights:

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from kerasemble.combiners import find
 from kerasemble.combiners.base import Combiner
-from kerasemble.combiners.recipes import label
+from kerasemble.combiners.recipes import name_of
 from kerasemble.core.arrays import FloatArray, IntArray
 from kerasemble.core.metrics import hits, log_losses
 from kerasemble.core.predictions import Predictions
@@ -55,6 +55,12 @@ def default_combiners(predictions: Predictions) -> list[Combiner]:
     return [find(name)() for name in names]
 
 
+def default_among(combiners: Sequence[Combiner], predictions: Predictions) -> int | None:
+    """Return where among the combiners the first of the default's kind stands, None where there is none."""
+    wanted = _DEFAULT_FOR_LABELS if predictions.labels_only else _DEFAULT
+    return next((index for index, each in enumerate(combiners) if name_of(each) == wanted), None)
+
+
 def picked_on_others(losses: RowWeights, weights: RowWeights, folds: IntArray) -> RowWeights:
     """Return each row's loss (samples,) under the member that is best on the folds that the row is not in.
 
@@ -68,14 +74,16 @@ def picked_on_others(losses: RowWeights, weights: RowWeights, folds: IntArray) -
     return result
 
 
-def surely_best(candidates: Sequence[Score], combined: Mapping[str, FloatArray], rows: Rows) -> tuple[Score, str]:
+def surely_best(
+    candidates: Sequence[Score], combined: Mapping[str, FloatArray], rows: Rows, default: str | None
+) -> tuple[Score, str]:
     """Return the combiner to take, and what to add to the verdict where another has a lower loss.
 
-    By log loss, for members that give labels only too: of their combinations' probabilities it is the finer measure.
+    `default` is the name of the default among the candidates, None where it is not one of them: then the lowest loss
+    decides. By log loss, for members that give labels only too: their combinations' probabilities show more by it.
     """
-    default = label(find(_DEFAULT_FOR_LABELS if rows.predictions.labels_only else _DEFAULT))
     lowest = min(candidates, key=lambda each: each.log_loss or 0.0)
-    if default not in combined:
+    if default is None:
         return lowest, ""
     own = log_losses(combined[default], rows.labels)
     better = []

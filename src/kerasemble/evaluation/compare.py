@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterable, Sequence
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -17,12 +17,15 @@ from kerasemble.core.labels import encode_labels
 from kerasemble.core.metrics import hits, log_losses
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import ClassWeight, row_weights, rows_that_count
-from kerasemble.evaluation.choice import Rows, default_combiners, picked_on_others, surely_best
+from kerasemble.evaluation.choice import Rows, default_among, default_combiners, picked_on_others, surely_best
 from kerasemble.evaluation.crossfit import cross_fit, stratified_folds
 from kerasemble.evaluation.report import Measure, Report, Score
 from kerasemble.evaluation.significance import paired_interval
 from kerasemble.evaluation.suspicions import lone_member, suspicions
 from kerasemble.evaluation.verdict import against_the_mean, by_confidence, in_words
+
+# Losses closer than this are equal.
+_TIE = 1e-6
 
 
 def compare(
@@ -88,7 +91,9 @@ def compare(
     preferred = None if prefer is None else names[chosen_from.index(prefer)]
     fits = [cross_fit(combiner, predictions, labels, folds, weights) for combiner in chosen_from]
     scored = Rows(predictions, labels, weights)
-    report = _report(scored, list(zip(names, fits, strict=True)), folds, preferred)
+    default = default_among(chosen_from, predictions)
+    plan = Plan(folds, preferred, None if default is None else names[default])
+    report = _report(scored, list(zip(names, fits, strict=True)), plan)
     verdict = report.verdict
     if report.chosen.kind == "combiner" and report.chosen.gain.low > 0:
         index = names.index(report.chosen.name)
@@ -120,7 +125,7 @@ def score(predictions: Predictions, y: npt.ArrayLike, ensembles: Sequence[str] =
     members = [name for name in predictions.members if name not in ensembles]
     combined = [(name, next(predictions.only([name]).each())) for name in ensembles] if members else []
     rows = Rows(predictions.only(members or predictions.members), labels, np.ones(len(labels)))
-    report = _report(rows, combined, np.zeros(len(labels), dtype=np.int64))
+    report = _report(rows, combined, Plan(np.zeros(len(labels), dtype=np.int64)))
     for warning in report.warnings:
         warn(warning)
     return report
@@ -140,12 +145,21 @@ def _names(combiners: Sequence[Combiner]) -> list[str]:
     return [kind if kinds.count(kind) == 1 else repr(combiner) for combiner, kind in pairs]
 
 
-def _report(
-    rows: Rows, combined: Sequence[tuple[str, FloatArray]], folds: IntArray, preferred: str | None = None
-) -> Report:
-    """Return the scores and the verdict; `folds` (samples,) are all zero where nothing was fitted."""
+class Plan(NamedTuple):
+    """How it is scored: each row's fold (samples,), all zero where nothing is fitted; and names of combiners.
+
+    `preferred` is the one that was asked for, `default` the one that is taken unless another is surely better.
+    """
+
+    folds: IntArray
+    preferred: str | None = None
+    default: str | None = None
+
+
+def _report(rows: Rows, combined: Sequence[tuple[str, FloatArray]], plan: Plan) -> Report:
+    """Return the scores of members and of what was combined, and the verdict."""
     predictions, labels, weights = rows
-    count = int(folds.max()) + 1
+    count = int(plan.folds.max()) + 1
     measure: Measure = "error rate" if predictions.labels_only else "log loss"
     losses = np.array([rows.losses(values, measure) for values in predictions.each()])
     baseline = losses[int(np.argmin([rows.mean(loss) for loss in losses]))]
@@ -161,23 +175,25 @@ def _report(
     ]
     candidates = [scored(name, "combiner", values) for name, values in combined]
     best_member = min(members, key=lambda each: each.loss(measure))
-    picked = rows.mean(picked_on_others(losses, weights, folds)) if count > 1 else best_member.loss(measure)
+    picked = rows.mean(picked_on_others(losses, weights, plan.folds)) if count > 1 else best_member.loss(measure)
     note = ""
-    if preferred is not None:
-        chosen = next(each for each in candidates if each.name == preferred)
+    if plan.preferred is not None:
+        chosen = next(each for each in candidates if each.name == plan.preferred)
     elif not candidates or len(members) == 1:
         chosen = best_member
     elif count > 1:
-        chosen, note = surely_best(candidates, dict(combined), rows)
-        if picked < chosen.loss(measure):
-            chosen, note = best_member, ""
+        chosen, note = surely_best(candidates, dict(combined), rows, plan.default)
+        lowest = min(candidates, key=lambda each: each.loss(measure))
+        # By log loss a combination that is but the member itself is no reason to run the others.
+        if picked < chosen.loss(measure) + (_TIE if measure == "log loss" else 0.0):
+            chosen, note = (lowest if lowest.loss(measure) < picked - _TIE else best_member), ""
     else:
         chosen = min([best_member, *candidates], key=lambda each: each.loss(measure))
     if chosen.kind == "member" and len(members) == 1:
         verdict = f"{chosen.name} is the only member: {measure} {chosen.loss(measure):.3f}."
     else:
-        verdict = in_words(chosen, candidates, best_member, measure, None if preferred else picked) + note
-    if chosen.kind == "combiner" and count > 1:
+        verdict = in_words(chosen, candidates, best_member, measure, None if plan.preferred else picked) + note
+    if chosen.kind == "combiner" and count > 1 and not note:
         verdict += against_the_mean(chosen, dict(combined), rows, measure)
     return Report(
         scores=(*members, *candidates),

@@ -36,7 +36,7 @@ def in_words(
         sure = f"the gain is real ({interval})"
     elif mean > 0:
         sure = f"the gain of {mean:.3f} may be chance ({interval})"
-    elif picked is not None and high > 0:
+    elif picked is not None:
         sure = f"which these rows picked: the best member as picked on other rows has {picked:.3f} ({interval})"
     else:
         sure = f"it is no better, so keep {best_member.name} ({interval})"

@@ -12,7 +12,7 @@ from kerasemble.solvers.quadratic import Matrix, Quadratic, Vector, nonnegative
 _MAX_STEPS = 100
 _SUFFICIENT_DECREASE = 1e-4
 _SHORTEST_STEP = 1e-12
-# A kept Hessian serves while each step divides the gap by at least this much; Newton's own does far more.
+# A kept Hessian serves while each step divides the gap by at least this much; with its own it is far more.
 _FAST_ENOUGH = 10.0
 
 
@@ -71,25 +71,28 @@ def minimise(
         start: allowed weights (members,).
         gap: the bound on value - minimum at which to stop.
         quadratic: minimises a quadratic over the allowed weights.
-        hessian: one from nearby, such as of a part of the rows. It is kept, and the function not asked for its own,
-            while steps are fast with it.
+        hessian: one from nearby, such as of a part of the rows. It is kept, corrected by how the gradient changes, and
+            the function is asked for its own only where a step with it was slow.
     """
     keeping = hessian is not None
     best, weights = function(start, not keeping), start
     model = best.hessian if hessian is None else hessian
-    values = [best.value]
+    values, fresh = [best.value], not keeping
     while best.gap > gap and len(values) <= _MAX_STEPS:
         direction = quadratic(model, best.gradient, weights) - weights
         slope = float(best.gradient @ direction)
-        trial, length = _step(function, weights, direction, best.value, slope, curvature=not keeping)
-        if trial is None or slope >= 0:
-            if not keeping:
-                break
+        trial, length = _step(function, weights, direction, best, slope, curvature=not keeping)
+        stuck = trial is None or slope >= 0
+        if stuck and fresh:
+            break
+        if trial is None or stuck:
             trial, length = best, 0.0
-        if keeping and trial.gap > max(gap, best.gap / _FAST_ENOUGH):
-            trial, keeping = function(weights + length * direction, True), False  # noqa: FBT003 - Function's second
         moved = length * direction
-        model = _updated(model, moved, trial.gradient - best.gradient) if keeping else trial.hessian
+        slow = keeping and trial.gap > max(gap, best.gap / _FAST_ENOUGH)
+        if slow:
+            trial = function(weights + moved, True)  # noqa: FBT003 - Function's second
+        fresh = slow or not keeping
+        model = trial.hessian if fresh else _updated(model, moved, trial.gradient - best.gradient)
         best, weights = trial, weights + moved
         values.append(best.value)
     return Solution(weights, best.gap, tuple(values), model)
@@ -107,13 +110,17 @@ def _updated(hessian: Matrix, step: Vector, change: Vector) -> Matrix:
 
 
 def _step(
-    function: Function, weights: Vector, direction: Vector, value: float, slope: float, *, curvature: bool
+    function: Function, weights: Vector, direction: Vector, best: Evaluation, slope: float, *, curvature: bool
 ) -> tuple[Evaluation | None, float]:
-    """Return the first of the halved steps at which the value falls enough, and its length; None where none is."""
+    """Return the first of the halved steps at which the value falls enough, and its length; None where none is.
+
+    Near the minimum a fall is lost in the value's rounding; a step that lowers the gap by far is as good there.
+    """
     length = 1.0
     while length >= _SHORTEST_STEP:
         trial = function(weights + length * direction, curvature)
-        if trial.value <= value + _SUFFICIENT_DECREASE * length * slope:
+        falls = trial.value <= best.value + _SUFFICIENT_DECREASE * length * slope
+        if falls or trial.gap <= best.gap / _FAST_ENOUGH:
             return trial, length
         length /= 2
     return None, 0.0
