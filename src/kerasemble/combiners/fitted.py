@@ -84,8 +84,8 @@ class FittedCombiner:
         shape = (*values.shape[1:], len(self.classes)) if predictions.labels_only else values.shape[1:]
         learned = {name: array.astype(dtype) for name, array in self.learned.items()}
         result = np.empty(shape, dtype=dtype)
-        # 8 MB of float32: what is only read once need not stay in the cache.
-        for rows in blocks(predictions.samples, len(self.members) * result[:1].size, times=16):
+        # 16 MB of float32: what is only read once need not stay in the cache.
+        for rows in blocks(predictions.samples, len(self.members) * result[:1].size, times=32):
             block = as_probabilities(values[:, rows][index], len(self.classes), dtype)
             result[rows] = self.combiner.combine(block, learned, np)
         return result
@@ -103,7 +103,7 @@ class FittedCombiner:
         # Enough rows for votes to be counted fast, and of probabilities no more than are in flight elsewhere.
         times = 1 if predictions.labels_only or isinstance(index, slice) else len(self.classes)
         result = np.empty(shape, dtype=np.int64)
-        for rows in blocks(predictions.samples, len(self.members) * times):
+        for rows in blocks(predictions.samples, len(self.members) * times, times=8):
             result[rows] = self.combiner.decide(values[:, rows][index], self.learned, len(self.classes))
         return result
 

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.alignment import Alignment
-from kerasemble.core.arrays import FloatArray, IntArray, as_probabilities, first
+from kerasemble.core.arrays import FloatArray, IntArray, as_probabilities, blocks, first
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import atomic_target, check_suffix
 from kerasemble.core.labels import encode_labels
@@ -192,10 +192,11 @@ class Predictions:
         if self.labels_only:
             return np.asarray(self.values == labels, dtype=np.float32)
         true: FloatArray = np.empty(self.values.shape[:2], dtype=self.values.dtype)
-        index = np.arange(self.samples) * len(self.classes) + labels
-        for row, values in zip(true, self.values, strict=True):
-            # "clip" is twice as fast as checking an index that is known to be right.
-            values.reshape(-1).take(index, out=row, mode="clip")
+        for rows in blocks(self.samples, len(self.members)):
+            index = np.arange(rows.start, rows.stop) * len(self.classes) + labels[rows]
+            for found, values in zip(true, self.values, strict=True):
+                # "clip" is twice as fast as checking an index that is known to be right.
+                values.reshape(-1).take(index, out=found[rows], mode="clip")
         return true
 
     def rows(self, index: npt.NDArray[np.integer] | slice) -> Predictions:

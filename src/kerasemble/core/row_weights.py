@@ -78,7 +78,8 @@ def effective_rows(weights: RowWeights) -> float:
 
 def _as_weights(given: npt.ArrayLike | None, samples: int) -> RowWeights:
     if given is None:
-        return np.ones(samples)
+        # Ones that take no memory, since there may be a million.
+        return np.broadcast_to(np.float64(1), samples)
     try:
         weights = np.asarray(given, dtype=np.float64)
     except (TypeError, ValueError) as error:

@@ -24,7 +24,7 @@ def gram(predictions: Predictions, labels: IntArray, weights: RowWeights) -> tup
     members, classes = len(predictions.members), len(predictions.classes)
     roots = np.sqrt(weights / weights.sum())
     products, true = np.zeros((members, members)), np.zeros(members)
-    for rows in blocks(predictions.samples, members * classes):
+    for rows in blocks(predictions.samples, members * classes, times=4):
         block = predictions.block(rows)
         block *= roots[rows, None]
         index = np.arange(block.shape[1])

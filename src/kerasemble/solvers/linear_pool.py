@@ -34,7 +34,7 @@ def solve_linear_pool(
         Kim, Carbonetto, Stephens and Anitescu 2020, J. Comput. Graph. Statist. 29(2).
     """
     members, samples = true.shape
-    shares = weights / weights.sum()
+    total_weight = weights.sum()
 
     def evaluate(mixing: Vector, curvature: bool) -> Evaluation:  # noqa: FBT001 - as newton.Function has it
         logs, means, hessian = 0.0, np.zeros(members), np.zeros((members, members))
@@ -43,11 +43,12 @@ def solve_linear_pool(
             mixture = mixing @ block
             if mixture.min() <= 0:
                 return Evaluation(np.inf, mixing, hessian, np.inf)
-            logs += float(shares[rows] @ np.log(mixture))
+            share = weights[rows] / total_weight
+            logs += float(share @ np.log(mixture))
             block /= mixture
-            means += block @ shares[rows]
+            means += block @ share
             if curvature:
-                block *= np.sqrt(shares[rows])
+                block *= np.sqrt(share)
                 hessian += block @ block.T
         total = float(mixing.sum())
         # Scaling w to the simplex multiplies the ratios by its sum.

@@ -30,7 +30,8 @@ def subsample(columns: FloatArray, enough: int, most: int | None = None) -> IntA
     mixed = np.full(samples, samples % 2**32, dtype=np.uint32)
     for column, multiplier in zip(columns, _MULTIPLIERS, strict=False):
         bits = np.ascontiguousarray(column, dtype=np.float32).view(np.uint32)
-        mixed = (mixed ^ bits) * np.uint32(multiplier)
+        mixed ^= bits
+        mixed *= np.uint32(multiplier)
         mixed ^= mixed >> np.uint32(15)
     taken = np.flatnonzero(mixed < np.uint32(share * 2**32))
     # Members that hardly vary, such as labels, hash to few values.
