@@ -103,7 +103,7 @@ class FittedCombiner:
         # Enough rows for votes to be counted fast, and of probabilities no more than are in flight elsewhere.
         times = 1 if predictions.labels_only or isinstance(index, slice) else len(self.classes)
         result = np.empty(shape, dtype=np.int64)
-        for rows in blocks(predictions.samples, len(self.members) * times, times=8):
+        for rows in blocks(predictions.samples, len(self.members) * times, times=8 if predictions.labels_only else 1):
             result[rows] = self.combiner.decide(values[:, rows][index], self.learned, len(self.classes))
         return result
 
