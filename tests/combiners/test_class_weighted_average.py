@@ -192,9 +192,9 @@ def test_it_prints_a_table_of_members_and_classes(predictions_of):
     lines = repr(ClassWeightedAverage().fit(seen, labels)).split("\n")
     assert lines[0] == "Fitted class weighted average, by member and class:"
     assert lines[1].split() == list("012345")
-    assert [line[0] for line in lines[2:]] == ["a", "b", "c"]
+    assert [line[0] for line in lines[2:-1]] == ["a", "b", "c"]
     assert len({len(line) for line in lines[1:-1]}) == 1
-    assert lines[-1].endswith("(within 1e-8 of the optimum)")
+    assert lines[-1] == "(within 1e-8 of the optimum)"
 
 
 @pytest.mark.parametrize(

@@ -62,7 +62,8 @@ class ClassWeightedAverage(Combiner):
         Fitted class weighted average, by member and class:
             cat   dog   eel
         a  0.97  0.03  0.50
-        b  0.03  0.97  0.50 (within 1e-8 of the optimum)
+        b  0.03  0.97  0.50
+        (within 1e-8 of the optimum)
 
     Reference:
         Stone 1961, Ann. Math. Statist. 32.

@@ -154,7 +154,9 @@ class FittedCombiner:
         found = self.combiner.describe(self.learned, self.members, self.classes)
         notes = [] if self.gap is None else [f"within {_power_of_ten(self.gap)} of the optimum"]
         notes += [f"left out: {first(self.left_out)}"] if self.left_out else []
-        in_brackets = f" ({'; '.join(notes)})" if notes else ""
+        # Below a table, and in the same line as a sentence.
+        between = "\n" if "\n" in found else " "
+        in_brackets = f"{between}({'; '.join(notes)})" if notes else ""
         return f"Fitted {label(self.combiner)}{found}{in_brackets}"
 
 

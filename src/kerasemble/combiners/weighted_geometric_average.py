@@ -62,7 +62,7 @@ class WeightedGeometricAverage(Combiner):
         >>> from kerasemble import Predictions, WeightedGeometricAverage
         >>> seen = Predictions.from_arrays({"a": [[0.8, 0.2], [0.3, 0.7]], "b": [[0.5, 0.5], [0.5, 0.5]]})
         >>> WeightedGeometricAverage().fit(seen, [0, 1])
-        Fitted weighted geometric average: a 0.504, b 0.500 (within 1e-8 of the optimum)
+        Fitted weighted geometric average: a 0.539, b 0.500 (within 1e-8 of the optimum)
 
     Reference:
         Genest and Zidek 1986, Statistical Science 1(1).
