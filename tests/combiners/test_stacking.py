@@ -177,8 +177,8 @@ def test_what_was_learned_is_told_member_by_member(labelled):
 def test_of_many_members_twelve_are_told(predictions_of):
     seen, labels = drawn(predictions_of, 60, confused=False, members=15)
     lines = repr(Stacking(strength=30).fit(seen, labels)).splitlines()
-    assert len(lines) == 2 + 12 + 1
-    assert "and 3 more" in lines[-1]
+    assert len(lines) == 2 + 12 + 2
+    assert "and 3 more" in lines[-2]
 
 
 def test_too_many_numbers_are_refused(predictions_of):

@@ -67,8 +67,9 @@ def compare(
 
     Example:
         >>> import kerasemble as ke
-        >>> seen = ke.Predictions.from_arrays({"a": [[0.9, 0.1], [0.4, 0.6]], "b": [[0.8, 0.2], [0.3, 0.7]]})
-        >>> ke.compare(seen, [0, 1], [ke.Average()]).verdict
+        >>> a, b = [[0.9, 0.1], [0.4, 0.6]] * 20, [[0.8, 0.2], [0.3, 0.7]] * 20
+        >>> seen = ke.Predictions.from_arrays({"a": a, "b": b})
+        >>> ke.compare(seen, [0, 1] * 20, [ke.Average()]).verdict
         'keep b: no combination is better (log loss 0.290 against 0.297 of average).'
     """
     labels = encode_labels(y, predictions.classes, predictions.samples, ordered=predictions.ordered)
