@@ -160,6 +160,9 @@ class Combiner(abc.ABC):
         sample_weight: npt.ArrayLike | None,
         class_weight: ClassWeight | None,
     ) -> Fit:
+        if y is None and (sample_weight is not None or class_weight is not None):
+            msg = "sample_weight and class_weight go with labels. Give them too: fit(predictions, y, ...)."
+            raise KerasembleError(msg)
         given = self.given(predictions.members)
         if given is not None:
             return Fit(given)

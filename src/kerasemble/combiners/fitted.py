@@ -40,6 +40,10 @@ class Fit(NamedTuple):
     warnings: tuple[str, ...] = ()
 
 
+# Bytes of a float32; labels and half precision have fewer.
+_SINGLE = 4
+
+
 @final
 @dataclasses.dataclass(frozen=True, eq=False)
 class FittedCombiner:
@@ -74,13 +78,13 @@ class FittedCombiner:
         """Return the combined probabilities (samples, ..., classes), in the dtype of the predictions.
 
         Computed in that dtype too, in blocks of samples, so that little memory is needed beyond the result. Labels
-        give float32.
+        and half precision give float32.
 
         Raises:
             KerasembleError: the predictions are of other members or classes.
         """
         values, index = predictions.values, self._index(predictions)
-        dtype = np.dtype(np.float32) if predictions.labels_only else values.dtype
+        dtype = np.dtype(np.float32) if values.dtype.itemsize < _SINGLE else values.dtype
         shape = (*values.shape[1:], len(self.classes)) if predictions.labels_only else values.shape[1:]
         learned = {name: array.astype(dtype) for name, array in self.learned.items()}
         result = np.empty(shape, dtype=dtype)

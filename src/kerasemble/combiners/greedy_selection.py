@@ -16,7 +16,7 @@ from kerasemble.combiners.weights import log_weights, used_members
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, softmax
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
-from kerasemble.core.row_weights import RowWeights
+from kerasemble.core.row_weights import RowWeights, rows_that_count
 from kerasemble.solvers.brier_pool import gram
 from kerasemble.solvers.greedy import Errors, at_random, by_log_loss, select
 from kerasemble.solvers.greedy_accuracy import AccuracyErrors
@@ -110,6 +110,7 @@ class GreedySelection(Combiner):
 
     def learn(self, predictions: Predictions, labels: IntArray, weights: RowWeights) -> Fit:
         """Return the logarithms of how often each member is selected."""
+        predictions, labels, weights = rows_that_count(predictions, labels, weights)
         errors = self._errors(predictions, labels, weights)
         if self.ties == "random":
             settle = at_random(self.seed)

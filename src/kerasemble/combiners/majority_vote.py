@@ -91,6 +91,8 @@ class MajorityVote(Combiner):
         weights = self.weights_of(learned)
         if values.dtype.kind == "u":
             return _count(values, weights).winner.astype(np.int64)
+        if values.dtype.itemsize == 2:
+            values = values.astype(np.float32)
         # Of all members at once, NumPy would copy the block before it looks for the largest.
         labels = np.stack([member.argmax(axis=-1) for member in values])
         winner, tied = _count(labels, weights)

@@ -23,6 +23,12 @@ def label(combiner: type[Combiner] | Combiner) -> str:
     return name_of(combiner).replace("-", " ")
 
 
+def with_options(combiner: Combiner, options: Mapping[str, Any]) -> Combiner:
+    """Return the recipe with those of the options that it has."""
+    known = {field.name for field in dataclasses.fields(combiner)}
+    return dataclasses.replace(combiner, **{name: value for name, value in options.items() if name in known})
+
+
 def recipe_to_json(combiner: Combiner) -> dict[str, Any]:
     """Return the combiner's name and its options."""
     return {"name": name_of(combiner), **dataclasses.asdict(combiner)}

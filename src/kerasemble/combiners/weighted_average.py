@@ -76,6 +76,9 @@ class WeightedAverage(Combiner):
     def __post_init__(self) -> None:
         """Freeze the numbers, and refuse a word that is none of those known."""
         check_sparsity(self.max_members, self.cost_weight)
+        if self.weights != "learn" and (self.max_members is not None or self.cost_weight):
+            msg = "max_members and cost_weight go with weights='learn': given weights and scores choose no members."
+            raise KerasembleError(msg)
         if self.loss not in ("log_loss", "brier"):
             msg = f"loss must be 'log_loss' or 'brier'. Received: loss={self.loss!r}."
             raise KerasembleError(msg)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import numbers
 import operator
 import os
 from collections.abc import Iterator, Mapping, Sequence
@@ -125,6 +126,12 @@ class Predictions:
             Predictions: 2 members (a, b), 2 samples, 2 classes (cat, dog), binary, labels only
         """
         listed = list(classes) if isinstance(classes, Sequence | np.ndarray) else None
+        if listed is None and not isinstance(classes, numbers.Integral):
+            msg = f"classes must be the class names in order, or how many there are. Received: classes={classes!r}."
+            raise KerasembleError(msg)
+        if not isinstance(labels, Mapping):
+            msg = f"Give labels by member: {{'a': labels of a, ...}}. Received: {type(labels).__name__}."
+            raise KerasembleError(msg)
         width = operator.index(classes) if listed is None else len(listed)  # type: ignore[arg-type]
         names = check_classes(listed, width)
         if not 2 <= width <= _MOST_CLASSES:
@@ -148,7 +155,14 @@ class Predictions:
         return cls(values, members, names, parse_task(None, width))
 
     def __post_init__(self) -> None:
-        """Make the array read-only, without touching the caller's own."""
+        """Make the array read-only, without touching the caller's own.
+
+        Raises:
+            KerasembleError: the array holds neither floats nor uint8 or uint16.
+        """
+        if self.values.dtype.kind != "f" and self.values.dtype not in (np.uint8, np.uint16):
+            msg = f"values must be floats, or uint8 or uint16 labels. Received: {self.values.dtype}. See from_labels."
+            raise KerasembleError(msg)
         view = self.values.view()
         view.flags.writeable = False
         object.__setattr__(self, "values", view)
@@ -199,8 +213,10 @@ class Predictions:
                 values.reshape(-1).take(index, out=found[rows], mode="clip")
         return true
 
-    def rows(self, index: npt.NDArray[np.integer] | slice) -> Predictions:
-        """Return the predictions for some of the rows, an index array or a slice."""
+    def rows(self, index: npt.NDArray[np.integer | np.bool_] | slice) -> Predictions:
+        """Return the predictions for some of the rows: an index array, a mask or a slice."""
+        if not isinstance(index, slice) and index.dtype == np.bool_:
+            index = np.flatnonzero(index)
         # An index array itself would leave the rows, not the members, outermost in memory.
         taken = self.values[:, index] if isinstance(index, slice) else self.values.take(index, axis=1)
         return dataclasses.replace(self, values=taken, data=None)

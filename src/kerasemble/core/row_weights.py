@@ -49,7 +49,7 @@ def row_weights(
     """
     weights = _as_weights(sample_weight, len(labels))
     if class_weight is not None:
-        weights = weights * _tame(_by_class(class_weight, labels, classes))[labels]
+        weights = weights * _tame(_by_class(class_weight, labels, classes, weights))[labels]
     if not weights.any():
         msg = "All row weights are zero. At least one row needs a weight above zero."
         raise KerasembleError(msg)
@@ -102,18 +102,20 @@ def _tame(weights: RowWeights) -> RowWeights:
     return weights if not largest or 1 / _LARGE < largest < _LARGE else weights / largest
 
 
-def _by_class(given: ClassWeight, labels: IntArray, classes: Sequence[str]) -> RowWeights:
+def _by_class(given: ClassWeight, labels: IntArray, classes: Sequence[str], weights: RowWeights) -> RowWeights:
     """Return a weight for each class (classes,)."""
     if isinstance(given, str):
         if given != "balanced":
             msg = f"class_weight must be 'balanced' or a weight for each class. Received: class_weight={given!r}."
             raise KerasembleError(msg)
-        counts = np.bincount(labels, minlength=len(classes))
-        return np.asarray(len(labels) / (np.count_nonzero(counts) * np.maximum(counts, 1)))
+        counts = np.bincount(labels, weights=weights, minlength=len(classes))
+        present = counts > 0
+        each = counts.sum() / max(1, np.count_nonzero(present))
+        return np.where(present, each / np.where(present, counts, 1), 1.0)
     if not isinstance(given, Mapping):
         msg = f"class_weight must be 'balanced', or weights by name, {{'cat': 2}}. Received: class_weight={given!r}."
         raise KerasembleError(msg)
-    weights = np.ones(len(classes))
+    by_class = np.ones(len(classes))
     position = {name: index for index, name in enumerate(classes)}
     for key, weight in given.items():
         # A name is looked up first: classes that are called "0", "1", ... mean the same either way.
@@ -124,5 +126,5 @@ def _by_class(given: ClassWeight, labels: IntArray, classes: Sequence[str]) -> R
         if not isinstance(weight, numbers.Real) or not np.isfinite(weight) or weight < 0:
             msg = f"class_weight of '{key}' must be a finite number, not negative. Received: {weight!r}."
             raise KerasembleError(msg)
-        weights[int(index)] = weight
-    return weights
+        by_class[int(index)] = weight
+    return by_class

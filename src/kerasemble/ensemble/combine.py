@@ -11,7 +11,8 @@ import numpy.typing as npt
 from kerasemble.combiners import find
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
-from kerasemble.combiners.recipes import label, name_of, recipe_from_json, recipe_to_json
+from kerasemble.combiners.recipes import label, name_of, with_options
+from kerasemble.combiners.weights import check_sparsity
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.ensemble.ensemble import Ensemble
@@ -38,7 +39,7 @@ def combine(
     batch_size: int = 256,
     progress: Progress | None = None,
 ) -> Ensemble:
-    """Run the members, compare all combiners, fit the chosen one on all rows, and return the ensemble.
+    """Run the members, compare combiners, fit the chosen one on all rows, and return the ensemble.
 
     Args:
         members: models, paths of models, or `Member`s that say how a model is read.
@@ -71,6 +72,7 @@ def combine(
     """
     asked = find(combiner)() if isinstance(combiner, str) and combiner != "auto" else combiner
     named = as_members(members)
+    check_sparsity(max_members, 0.0)
     if isinstance(asked, Combiner):
         asked = asked if max_members is None else _sparse([asked], max_members)[0]
         asked.given([str(member.name) for member in named])  # weights that do not fit fail before anything is run
@@ -87,10 +89,13 @@ def combine(
     picked = choose(report, recipes) if preferred is None else preferred
     if isinstance(picked, Combiner):
         fitted = picked.fit(seen, y, sample_weight=sample_weight, class_weight=class_weight)
+        # What learned nothing was still chosen by these rows.
+        fitted = dataclasses.replace(fitted, fitted_on=seen.data)
         report = dataclasses.replace(report, fitted=f"{fitted!r}.")
         return Ensemble(named, fitted, data_range=data_range, report=report)
     alone = [member for member in named if member.name == picked]
-    return Ensemble(alone, Average().fit(seen.only([picked])), data_range=data_range, report=report)
+    kept = dataclasses.replace(Average().fit(seen.only([picked])), fitted_on=seen.data)
+    return Ensemble(alone, kept, data_range=data_range, report=report)
 
 
 def _sparse(combiners: Sequence[Combiner], max_members: int) -> list[Combiner]:
@@ -103,4 +108,4 @@ def _sparse(combiners: Sequence[Combiner], max_members: int) -> list[Combiner]:
     if not able:
         msg = f"A {label(combiners[0])} needs all members, so max_members={max_members} does not go with it."
         raise KerasembleError(msg)
-    return [recipe_from_json({**recipe_to_json(each), "max_members": max_members}) for each in able]
+    return [with_options(each, {"max_members": max_members}) for each in able]

@@ -19,6 +19,7 @@ from kerasemble.core.alignment import Alignment, Reading
 from kerasemble.core.arrays import FloatArray, first
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.predictions import Predictions
+from kerasemble.core.row_weights import ClassWeight
 from kerasemble.ensemble.archive import write_archive
 from kerasemble.ensemble.graph import build_graph, layer_names
 from kerasemble.ensemble.probe import probe
@@ -92,6 +93,8 @@ class Ensemble:
         x: npt.ArrayLike,
         y: npt.ArrayLike,
         *,
+        sample_weight: npt.ArrayLike | None = None,
+        class_weight: ClassWeight | None = None,
         store: str | os.PathLike[str] | None = None,
         progress: Callable[[str, int, int], None] | None = None,
     ) -> Ensemble:
@@ -100,17 +103,21 @@ class Ensemble:
         Args:
             x: (samples, ...) data that the members were not trained on.
             y: (samples,) labels: class indices, names, or one-hot rows.
+            sample_weight: (samples,) how much each row counts; only ratios matter.
+            class_weight: "balanced", or how much the rows of each class count, by name or index.
             store: folder in which the members' answers are kept, as in `predict`.
             progress: called with a member's name, the rows done and the rows in all.
 
         Raises:
             KerasembleError: data, labels or members cannot be used; the message says which and the cure.
         """
+        # Members that an earlier fit left out are considered again.
         seen = predict(
-            self.members, x, classes=self.classes, data_range=self._data_range, store=store, progress=progress
+            self._given, x, classes=self.classes, data_range=self._data_range, store=store, progress=progress
         )
         recipe = self.combiner.combiner if isinstance(self.combiner, FittedCombiner) else self.combiner
-        ensemble = Ensemble(self.members, recipe.fit(seen, y), data_range=self._data_range)
+        fitted = recipe.fit(seen, y, sample_weight=sample_weight, class_weight=class_weight)
+        ensemble = Ensemble(self._given, fitted, data_range=self._data_range)
         ensemble._records = self._records
         return ensemble
 
@@ -159,7 +166,9 @@ class Ensemble:
         Raises:
             KerasembleError: the model is not one that this ensemble's `to_keras` made.
         """
-        return _from_model(model, self._align(None), None, self._member_records())
+        # What training leads to is no optimum that a solver vouches for.
+        fitted = dataclasses.replace(self._align(None), gap=None)
+        return _from_model(model, fitted, None, self._member_records())
 
     def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
         """Write one plain `.keras` file, whole or not at all, and return its path.

@@ -9,6 +9,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from kerasemble.combiners import find
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.recipes import label
 from kerasemble.core.arrays import FloatArray, IntArray, first
@@ -31,7 +32,7 @@ _TIE = 1e-6
 def compare(
     predictions: Predictions,
     y: npt.ArrayLike,
-    combiners: Iterable[Combiner] | None = None,
+    combiners: Iterable[Combiner | str] | None = None,
     *,
     cv: int = 5,
     seed: int = 0,
@@ -39,7 +40,7 @@ def compare(
     sample_weight: npt.ArrayLike | None = None,
     class_weight: ClassWeight | None = None,
 ) -> Report:
-    """Score every member and every combiner, and say whether combining is worth it.
+    """Score members and combiners on the same rows, and say whether combining is worth it.
 
     Combiners are cross-fitted: the rows are divided into `cv` stratified folds, and each row is scored with what was
     learned from the other folds. The default, `WeightedGeometricAverage` (`BayesianVote` where members give labels
@@ -51,7 +52,7 @@ def compare(
     Args:
         predictions: (members, samples, ..., classes) of data that the members were not trained on.
         y: (samples,) labels: class indices, names, or one-hot rows.
-        combiners: the ones to compare; those of `default_combiners` where left out.
+        combiners: the ones to compare, or their names; those of `default_combiners` where left out.
         cv: number of folds, at least 2; fewer where there are fewer rows.
         seed: of the division into folds.
         prefer: the one of `combiners` that the verdict is about; the best where left out.
@@ -84,7 +85,7 @@ def compare(
         raise KerasembleError(msg)
     predictions, labels, weights = rows_that_count(predictions, labels, weights)
     folds = stratified_folds(labels, min(cv, predictions.samples), seed)
-    chosen_from = list(combiners) if combiners is not None else default_combiners(predictions)
+    chosen_from = default_combiners(predictions) if combiners is None else _as_combiners(combiners)
     if prefer is not None and prefer not in chosen_from:
         msg = f"prefer={prefer} is not among the combiners that are compared: {first(chosen_from)}. Add it to them."
         raise KerasembleError(msg)
@@ -139,11 +140,29 @@ def choose(report: Report, combiners: Sequence[Combiner]) -> Combiner | str:
     return combiners[_names(combiners).index(report.chosen.name)]
 
 
+def _as_combiners(given: Iterable[Combiner | str]) -> list[Combiner]:
+    """Return combiners, those given by name with their defaults."""
+    if isinstance(given, str) or not isinstance(given, Iterable):
+        msg = f"combiners must be a list of combiners or of their names. Received: combiners={given!r}."
+        raise KerasembleError(msg)
+    made = [find(each)() if isinstance(each, str) else each for each in given]
+    wrong = [each for each in made if not isinstance(each, Combiner)]
+    if wrong:
+        msg = f"combiners must be recipes, such as Average(), or their names. Received: {wrong[0]!r}."
+        raise KerasembleError(msg)
+    return made
+
+
 def _names(combiners: Sequence[Combiner]) -> list[str]:
     """Return each combiner's name in a sentence; with its options where two are of one kind."""
     kinds = [label(combiner) for combiner in combiners]
     pairs = zip(combiners, kinds, strict=True)
-    return [kind if kinds.count(kind) == 1 else repr(combiner) for combiner, kind in pairs]
+    names = [kind if kinds.count(kind) == 1 else repr(combiner) for combiner, kind in pairs]
+    alike = sorted({name for name in names if names.count(name) > 1})
+    if alike:
+        msg = f"Two of the combiners to compare are called alike: {first(alike)}. Give each once, functions by a name."
+        raise KerasembleError(msg)
+    return names
 
 
 class Plan(NamedTuple):
@@ -186,7 +205,8 @@ def _report(rows: Rows, combined: Sequence[tuple[str, FloatArray]], plan: Plan) 
         chosen, note = surely_best(candidates, dict(combined), rows, plan.default)
         lowest = min(candidates, key=lambda each: each.loss(measure))
         # By log loss a combination that is but the member itself is no reason to run the others.
-        if picked < chosen.loss(measure) + (_TIE if measure == "log loss" else 0.0):
+        # By error rate surely so: few rows err, and of many members one errs in none of them by chance.
+        if chosen.gain.high < 0 if measure == "error rate" else picked < chosen.loss(measure) + _TIE:
             chosen, note = (lowest if lowest.loss(measure) < picked - _TIE else best_member), ""
     else:
         chosen = min([best_member, *candidates], key=lambda each: each.loss(measure))

@@ -36,6 +36,13 @@ def paired_interval(
     shares = np.full(len(difference), 1 / len(difference)) if weights is None else weights / weights.sum()
     mean = float(shares @ difference)
     # With equal weights it is the usual variance of a mean, n - 1 in the denominator.
-    variance = float(shares**2 @ (difference - mean) ** 2) * len(difference) / (len(difference) - 1)
-    half = _QUANTILE * math.sqrt(variance)
+    squares = float(shares @ shares)
+    variance = float(shares**2 @ (difference - mean) ** 2) / (1 - squares)
+    quantile = _QUANTILE
+    if weights is not None and np.ptp(weights) > 0:
+        # Few rows may hold most of the weight: Student's t for as many rows as count.
+        from scipy.special import stdtrit
+
+        quantile = float(stdtrit(1 / squares - 1, 0.975))
+    half = quantile * math.sqrt(variance)
     return Interval(mean, mean - half, mean + half)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.recipes import with_options
 from kerasemble.core.arrays import FloatArray, IntArray
 from kerasemble.core.metrics import log_losses
 from kerasemble.evaluation.choice import Rows
@@ -74,6 +75,8 @@ def by_confidence(
     if combiner.given(predictions.members) is not None or predictions.labels_only:
         return ""
     alone = predictions.only([best])
+    # What chooses among members has nothing to choose from.
+    combiner = with_options(combiner, {"max_members": None, "cost_weight": 0.0, "costs": None})
     fitted = log_losses(cross_fit(combiner, alone, labels, folds, weights), labels)
     if rows.mean(fitted) > rows.mean(log_losses(alone.values[0], labels)) - _WORTH_SAYING:
         return ""
