@@ -149,20 +149,11 @@ def markdown(records: list[dict[str, Any]], value: str, digits: int, choose_name
     return "\n".join([*lines, ""])
 
 
-def main() -> None:
-    """Measure, print the tables and write both files."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, default=Path("docs/measured"))
-    parser.add_argument("--repeats", type=int, default=10)
-    every = [*ROWS, *ROWS_OF_VOTES, AERIAL]
-    parser.add_argument("--only", nargs="*", choices=every, default=every)
-    options = parser.parse_args()
-    # Few rows for many numbers are what is measured here.
-    warnings.simplefilter("ignore", ke.KerasembleWarning)
-    records = measure(options.repeats, options.only)
+def report(records: list[dict[str, Any]]) -> str:
+    """Return the tables of log loss, of accuracy and of strengths."""
     strengths = [f"strength {strength:g}" for strength in STRENGTHS]
     names = [name for name in dict.fromkeys(each["combiner"] for each in records) if name not in strengths]
-    text = "\n".join(
+    return "\n".join(
         [
             "Log loss on unseen rows, by pool and the number of labelled rows fitted to; the lowest in bold.\n",
             markdown(records, "log_loss", 3, names),
@@ -172,9 +163,27 @@ def main() -> None:
             markdown(records, "log_loss", 3, [PLAIN_MEAN, label(ke.GeometricAverage), *strengths]),
         ]
     )
+
+
+def main() -> None:
+    """Measure, print the tables and write both files; pools that are not measured keep their figures."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=Path, default=Path("docs/measured"))
+    parser.add_argument("--repeats", type=int, default=10)
+    every = [*ROWS, *ROWS_OF_VOTES, AERIAL]
+    parser.add_argument("--only", nargs="*", choices=every, default=every)
+    options = parser.parse_args()
+    # Few rows for many numbers are what is measured here.
+    warnings.simplefilter("ignore", ke.KerasembleWarning)
+    figures = options.out / "quality.json"
+    before = json.loads(figures.read_text(encoding="utf-8")) if figures.exists() else []
+    kept = [each for each in before if each["pool"] not in options.only]
+    measured = kept + measure(options.repeats, options.only)
+    records = sorted(measured, key=lambda each: every.index(each["pool"]))
+    text = report(records)
     print(text)
     options.out.mkdir(parents=True, exist_ok=True)
-    (options.out / "quality.json").write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
+    figures.write_text(json.dumps(records, indent=1) + "\n", encoding="utf-8")
     (options.out / "quality.md").write_text(text, encoding="utf-8")
 
 

@@ -12,6 +12,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 
 from kerasemble.combiners import find, registry
 from kerasemble.combiners.average import Average
+from kerasemble.combiners.bayesian_vote import BayesianVote
 from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.combiners.majority_vote import MajorityVote
 from kerasemble.combiners.recipes import label, name_of
@@ -367,3 +368,28 @@ def test_a_recipe_of_an_unknown_kind_is_refused_by_name(labelled):
 
 def test_a_label_is_the_name_in_words():
     assert label(WeightedGeometricAverage()) == label(WeightedGeometricAverage) == "weighted geometric average"
+
+
+def test_row_weights_without_labels_are_refused(labelled):
+    seen, _ = labelled
+    for combiner in (BayesianVote(), Average()):
+        with pytest.raises(KerasembleError, match="go with labels"):
+            combiner.fit(seen, sample_weight=np.ones(seen.samples))
+
+
+@pytest.mark.parametrize("combiner", [MajorityVote(), WeightedGeometricAverage(), BayesianVote()], ids=repr)
+def test_half_precision_is_answered_in_single(labelled, combiner):
+    seen, labels = labelled
+    half = dataclasses.replace(seen, values=seen.values.astype(np.float16))
+    fitted = combiner.fit(half, labels)
+    answer = fitted(half)
+    assert answer.dtype == np.float32
+    exact = fitted(dataclasses.replace(half, values=half.values.astype(np.float64)))
+    np.testing.assert_allclose(answer, exact, atol=1e-5)
+    assert (answer[np.arange(len(answer)), fitted.decide(half)] >= answer.max(axis=-1) - 1e-6).all()
+
+
+@pytest.mark.parametrize("weights", ["scores", (1, 2, 3, 4)])
+def test_weights_that_are_not_learned_choose_no_members(weights):
+    with pytest.raises(KerasembleError, match="go with weights='learn'"):
+        WeightedAverage(weights=weights, max_members=2)

@@ -396,3 +396,29 @@ def test_thirty_real_models_votes_take_a_byte_each(shared):
     seen = Predictions.from_labels(dict(zip(names, votes, strict=True)), classes=file["classes"].tolist())
     np.testing.assert_array_equal(seen.values, votes)
     assert seen.values.nbytes == votes.size
+
+
+def test_rows_are_taken_by_a_mask_as_by_their_indices():
+    values = np.random.default_rng(0).dirichlet(np.ones(3), size=(2, 6)).astype(np.float32)
+    seen = Predictions.from_arrays({"a": values[0], "b": values[1]})
+    mask = np.array([True, False, False, True, True, False])
+    np.testing.assert_array_equal(seen.rows(mask).values, values[:, mask])
+    np.testing.assert_array_equal(seen.rows(np.flatnonzero(mask)).values, values[:, mask])
+
+
+def test_an_array_that_is_neither_probabilities_nor_labels_is_refused():
+    with pytest.raises(KerasembleError, match=r"floats, or uint8 or uint16 labels\. Received: int64\."):
+        Predictions(np.zeros((2, 3), dtype=np.int64), ("a", "b"), ("x", "y"), Task.BINARY)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "said"),
+    [
+        ({"a": [0, 1]}, None, "classes must be the class names in order, or how many there are"),
+        ({"a": [0, 1]}, 2.0, "classes must be the class names in order, or how many there are"),
+        ([[0, 1], [1, 1]], 2, "Give labels by member"),
+    ],
+)
+def test_labels_and_classes_of_another_kind_are_refused(labels, classes, said):
+    with pytest.raises(KerasembleError, match=said):
+        Predictions.from_labels(labels, classes)

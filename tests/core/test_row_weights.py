@@ -153,3 +153,14 @@ def test_effective_rows_are_the_square_of_the_sum_over_the_sum_of_squares_at_any
 @pytest.mark.parametrize("rows", [1, 7])
 def test_rows_that_count_alike_are_as_many_as_they_are_and_others_of_weight_zero_none(rows):
     assert effective_rows(np.append(np.full(rows, 0.3), [0, 0])) == pytest.approx(rows)
+
+
+def test_balanced_counts_rows_as_they_are_weighted():
+    labels = np.array([0, 0, 0, 1, 1, 2])
+    given_weights = np.array([1.0, 1.0, 0.0, 3.0, 0.0, 2.0])
+    found = row_weights(labels, CLASSES, given_weights, "balanced")
+    in_all = np.bincount(labels, weights=found)
+    np.testing.assert_allclose(in_all, in_all[0])
+    kept = np.flatnonzero(given_weights)
+    alone = row_weights(labels[kept], CLASSES, given_weights[kept], "balanced")
+    np.testing.assert_allclose(found[kept] / found.sum(), alone / alone.sum())

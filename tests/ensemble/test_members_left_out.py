@@ -80,3 +80,25 @@ def test_combine_weighs_rows_in_the_fit_and_in_the_scores(members):
         assert weighed.combiner.weights == pytest.approx(other.combiner.weights, abs=1e-6)
         for name in ("net-0", "net-1", "net-2"):
             assert weighed.report[name].log_loss == pytest.approx(other.report[name].log_loss)
+
+
+def test_a_new_fit_considers_members_again_that_an_earlier_one_left_out(ensemble):
+    ensemble.predict(X)
+    again = ensemble.fit(X, Y)
+    assert again.combiner.members == ("net-0", "net-2")
+    assert again.combiner.left_out == ("net-1",)
+
+
+def test_trained_weights_are_vouched_for_by_no_solver(members):
+    made = ke.Ensemble(members, ke.WeightedGeometricAverage()).fit(X, Y, class_weight="balanced")
+    assert made.combiner.gap <= 1e-8
+    assert made.trained(made.to_keras()).combiner.gap is None
+
+
+def test_a_function_as_metric_goes_through_combine_and_is_named_in_the_file(members, tmp_path):
+    path = ke.combine(members, X, Y, ke.GreedySelection(metric=mean_true, steps=3)).save(tmp_path / "ensemble.keras")
+    assert "mean_true" in repr(ke.load(path).combiner.combiner)
+
+
+def mean_true(labels, probabilities):
+    return float(np.mean(probabilities[np.arange(len(labels)), labels]))

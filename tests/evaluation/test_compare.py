@@ -15,6 +15,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import label
 from kerasemble.combiners.geometric_average import GeometricAverage
+from kerasemble.combiners.greedy_selection import GreedySelection
 from kerasemble.combiners.majority_vote import MajorityVote
 from kerasemble.combiners.weighted_average import WeightedAverage
 from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAverage
@@ -541,3 +542,49 @@ def test_one_member_is_not_said_to_gain_by_combining():
     found = compare(seen, [0, 1, 0, 1])
     assert found.chosen.name == "a"
     assert found.verdict.startswith("a is the only member")
+
+
+def margin(labels, probabilities):
+    return float(np.mean(probabilities[np.arange(len(labels)), labels]))
+
+
+def spread(labels, probabilities):
+    return -float(np.mean(probabilities[np.arange(len(labels)), labels] ** 2))
+
+
+def test_a_function_as_metric_is_compared_like_any_other(seen, labels):
+    by_margin, by_spread = (GreedySelection(metric=each, steps=5) for each in (margin, spread))
+    found = compare(seen, labels, [by_margin, by_spread], prefer=by_spread)
+    assert found.chosen.name == repr(by_spread)
+
+
+def test_two_combiners_that_cannot_be_told_apart_are_refused(seen, labels):
+    with pytest.raises(KerasembleError, match=r"called alike: .*Give each once, functions by a name"):
+        compare(seen, labels, [WeightedAverage(), WeightedAverage()])
+
+
+def test_what_a_member_costs_does_not_hinder_the_comparison(make_members):
+    seen, labels = make_members(300, skills=(3.0, 3.0, 0.5))
+    combiner = WeightedGeometricAverage(cost_weight=0.001, costs={"a": 1, "b": 5, "c": 1}, max_members=2)
+    assert compare(seen, labels, [combiner]).chosen.name == "weighted geometric average"
+
+
+@pytest.mark.parametrize("given", ["average", WeightedAverage(), 3], ids=["name", "one", "number"])
+def test_combiners_that_are_no_list_are_refused(seen, labels, given):
+    with pytest.raises(KerasembleError, match="must be a list of combiners or of their names"):
+        compare(seen, labels, given)
+
+
+def test_combiners_may_be_given_by_name_and_what_is_none_is_refused(seen, labels):
+    names = [each.name for each in compare(seen, labels, ["average", "weighted-average"]).scores[-2:]]
+    assert names == ["average", "weighted average"]
+    with pytest.raises(KerasembleError, match=r"recipes, such as Average\(\), or their names. Received: <class"):
+        compare(seen, labels, [WeightedAverage])
+
+
+def test_few_rows_that_hold_the_weight_make_a_wide_interval():
+    rng = np.random.default_rng(0)
+    baseline, other = rng.normal(0.1, 1, size=(2, 50))
+    even = paired_interval(baseline, other)
+    three = paired_interval(baseline, other, np.where(np.arange(50) < 3, 1e6, 1.0))
+    assert three.high - three.low > 3 * (even.high - even.low)
