@@ -395,17 +395,22 @@ def table(rows: list[dict[str, Any]]) -> str:
     ]
     for before, row in zip([None, *rows], rows, strict=False):
         again = before is not None and before["job"] == row["job"]
-        own = ("", "", "") if again else (row["job"], f"{row['ours_ms']:.3g} ms", f"{row['extra_mb']:.3g} MB")
+        own = ("", "", "") if again else (row["job"], f"{_short(row['ours_ms'])} ms", f"{_short(row['extra_mb'])} MB")
         peer = f"{row['peer']}{' (1 run)' if row['runs'] == 1 else ''}"
-        lines.append(f"| {' | '.join(own)} | {peer} | {row['ratio']:.3g} | {_goal(row)} |")
+        lines.append(f"| {' | '.join(own)} | {peer} | {_short(row['ratio'])} | {_goal(row)} |")
     notes = {row["job"]: row["note"] for row in rows}
     return "\n".join([*lines, "", *(f"- {job}: {note}." for job, note in notes.items()), ""])
+
+
+def _short(number: float) -> str:
+    """Return a number with three digits, or as many as it has before the point."""
+    return f"{number:,.0f}" if number >= 100 else f"{number:.3g}"
 
 
 def _goal(row: dict[str, Any]) -> str:
     if row["goal"] is None:
         return ""
-    wanted = f"{row['goal']:.3g}"
+    wanted = _short(row["goal"])
     return wanted if row["ratio"] >= row["goal"] else f"{wanted}, **missed**"
 
 

@@ -162,19 +162,19 @@ def _by_mean(
 
 def _divided(values: npt.NDArray[Any], labels: npt.NDArray[np.int64]) -> npt.NDArray[np.bool_]:
     """Return the rows in which a member's top classes are equal, so that its vote is divided."""
-    top = np.take_along_axis(values, labels[..., None], axis=-1)
-    # Of two equal ones none is above a half.
-    unsure = top[..., 0] <= 0.5 + _EQUAL
-    result = np.zeros(unsure.shape, dtype=np.bool_)
-    for member, rows in enumerate(unsure):
-        places = np.nonzero(rows)
-        for part in blocks(len(places[0]), values.shape[-1]):
-            index = tuple(axis[part] for axis in places)
-            near = values[member][index] >= top[member][index] - _EQUAL
-            # Nearly always there is one for each row, and that is counted ten times as fast in all as by row.
-            if np.count_nonzero(near) > len(near):
-                result[member][index] = np.count_nonzero(near, axis=-1) > 1
-    return np.asarray(result.any(axis=0))
+    result = np.zeros(labels[0].size, dtype=np.bool_)
+    for member, label in zip(values, labels, strict=True):
+        flat = member.reshape(-1, member.shape[-1])
+        top = np.take_along_axis(flat, label.reshape(-1, 1), axis=-1)
+        # Of two equal ones none is above a half.
+        unsure = top[:, 0] <= 0.5 + _EQUAL
+        for rows in blocks(len(flat), flat.shape[-1]):
+            if unsure[rows].any():
+                near = flat[rows] >= top[rows] - _EQUAL
+                # Nearly always there is one for each row, and that is counted ten times as fast in all as by row.
+                if np.count_nonzero(near) > len(near):
+                    result[rows] |= np.count_nonzero(near, axis=-1) > 1
+    return result.reshape(labels[0].shape)
 
 
 def _best(scores: Tensor, candidates: Tensor, xp: Vocabulary) -> Tensor:
