@@ -164,3 +164,8 @@ def test_balanced_counts_rows_as_they_are_weighted():
     kept = np.flatnonzero(given_weights)
     alone = row_weights(labels[kept], CLASSES, given_weights[kept], "balanced")
     np.testing.assert_allclose(found[kept] / found.sum(), alone / alone.sum())
+
+
+def test_a_class_that_is_given_two_weights_is_refused():
+    with pytest.raises(KerasembleError, match="gives class 'cat' two weights, by name and by index"):
+        row_weights(LABELS, CLASSES, class_weight={"cat": 2, 0: 3})

@@ -10,6 +10,8 @@ from scipy.optimize import minimize
 from scipy.special import log_softmax
 
 from kerasemble.core import arrays
+from kerasemble.core.predictions import Predictions
+from kerasemble.core.tasks import Task
 from kerasemble.solvers import log_linear_pool, newton
 from kerasemble.solvers.log_linear_pool import solve_log_linear_pool
 
@@ -259,3 +261,24 @@ def test_copies_of_a_member_share_its_weight(case, uneven, ridge):
     found = solve_log_linear_pool(copied, labels, uneven, ridge).weights
     one, other = found[: len(seen.members)], found[len(seen.members) :]
     np.testing.assert_allclose(one, other, rtol=0, atol=1e-3)
+
+
+@pytest.mark.parametrize("skewed", [False, True], ids=["even-rows", "rows-without-weight"])
+def test_steps_in_single_precision_lead_to_the_same_weights(monkeypatch, skewed):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 4, 3000)
+    skill = np.array([0.5, 1.0, 2.0])[:, None, None]
+    odds = np.exp(skill * np.eye(4)[labels] + rng.normal(size=(3, 3000, 4)))
+    values = (odds / odds.sum(axis=-1, keepdims=True)).astype(np.float32)
+    seen = Predictions(values, ("a", "b", "c"), tuple("wxyz"), Task.MULTICLASS)
+    weights = np.where(np.arange(3000) % 3 == 0, 0.0, 1.0) if skewed else np.ones(3000)
+    exact = solve_log_linear_pool(seen, labels, weights, 1e-3)
+    monkeypatch.setattr(log_linear_pool, "_LARGE", 0)
+    read, original = [], log_linear_pool._logs  # noqa: SLF001 - what it is called with is looked at
+    monkeypatch.setattr(log_linear_pool, "_logs", lambda *given: read.append(given[-1]) or original(*given))
+    coarse_first = solve_log_linear_pool(seen, labels, weights, 1e-3)
+    assert coarse_first.gap <= 1e-8
+    assert np.float32 in read
+    assert read[-1] is np.float64, "the certificate is computed in double precision"
+    # Both are within 1e-8 of a minimum whose curvature is at least the ridge's.
+    np.testing.assert_allclose(coarse_first.weights, exact.weights, atol=2e-4)

@@ -38,11 +38,11 @@ class BayesianVote(Combiner):
     to (samples, ..., classes), where vote_mv is 1 for the class v that member m finds most probable (of k equal ones
     1 / k each) and log_confusion (members, voted, true) says how likely that vote is where each class is true.
 
-    With labels, votes are counted, smoothed, and `power` is the one of least log loss of rows that were not counted:
-    1 for members that err independently, less the more they err together (0.05 for 30 models of CIFAR-10, whose
-    votes, taken as independent, had 14 times the log loss). Without labels, `fit(predictions)` finds the truth and
-    the members' confusion from each other, and the power from how much the number of wrong votes varies. The classes
-    are as good then; the probabilities are less too sure than with a power of 1, and still too sure.
+    With labels, votes are counted, smoothed, and `power` is the one of least log loss of rows that were not
+    counted: 1 for members that err independently, less the more they err together. Without labels,
+    `fit(predictions)` finds the truth and the members' confusion from each other, and the power from how much the
+    number of wrong votes varies. The classes are as good then; the probabilities are less too sure than with a
+    power of 1, and still too sure.
 
     Args:
         smoothing: how many rows of each class are added to the counts, in which each member votes for the true class

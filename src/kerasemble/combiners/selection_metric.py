@@ -102,8 +102,8 @@ def _function(metric: str, classes: int) -> Metric:
 def _of_scikit_learn(name: str, classes: int) -> Metric:
     """Return one of scikit-learn's scorers as a function of labels and probabilities."""
     try:
-        from sklearn.base import BaseEstimator, ClassifierMixin  # type: ignore[import-untyped]
-        from sklearn.metrics import get_scorer, get_scorer_names  # type: ignore[import-untyped]
+        from sklearn.base import BaseEstimator, ClassifierMixin
+        from sklearn.metrics import get_scorer, get_scorer_names
     except ImportError as error:
         msg = (
             f"metric='{name}' is none of {', '.join(BUILT_IN)}, and scikit-learn, which knows others by name, cannot "

@@ -117,6 +117,7 @@ def _by_class(given: ClassWeight, labels: IntArray, classes: Sequence[str], weig
         raise KerasembleError(msg)
     by_class = np.ones(len(classes))
     position = {name: index for index, name in enumerate(classes)}
+    seen: set[int] = set()
     for key, weight in given.items():
         # A name is looked up first: classes that are called "0", "1", ... mean the same either way.
         index = position.get(str(key), key if isinstance(key, numbers.Integral) else None)
@@ -126,5 +127,9 @@ def _by_class(given: ClassWeight, labels: IntArray, classes: Sequence[str], weig
         if not isinstance(weight, numbers.Real) or not np.isfinite(weight) or weight < 0:
             msg = f"class_weight of '{key}' must be a finite number, not negative. Received: {weight!r}."
             raise KerasembleError(msg)
+        if int(index) in seen:
+            msg = f"class_weight gives class '{classes[int(index)]}' two weights, by name and by index. Give it one."
+            raise KerasembleError(msg)
+        seen.add(int(index))
         by_class[int(index)] = weight
     return by_class
