@@ -9,7 +9,10 @@ PYTEST ?= $(VENV)/bin/python -m pytest
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 SOURCES := $(shell find src pyproject.toml README.md LICENSE -type f -not -name '*.pyc')
 
-.PHONY: demo test check docs format clean
+# What is judged file by file, by hundreds: each has a target of its own.
+APART = tests/hostile tests/good tests/legacy
+
+.PHONY: demo test hostile good fuzz legacy detection check docs format clean
 
 demo: $(VENV)/package.done
 	$(VENV)/bin/kerasemble demo
@@ -17,9 +20,26 @@ demo: $(VENV)/package.done
 test: $(VENV)/package.done $(VENV)/test.done $(BACKENDS:%=$(VENV)/%.done)
 	@set -e; marks=""; for backend in $(BACKENDS); do \
 		echo "== tests on $$backend"; \
-		KERAS_BACKEND=$$backend $(PYTEST) -m "$$marks" --durations=5 tests --pyargs kerasemble; \
+		KERAS_BACKEND=$$backend $(PYTEST) -m "$$marks" --durations=5 $(APART:%=--ignore=%) tests --pyargs kerasemble; \
 		marks="backend"; \
 	done
+
+# Hostile files, each refused for its reason; good models, each accepted with its facts.
+hostile good: $(VENV)/package.done $(VENV)/test.done $(VENV)/jax.done
+	KERAS_BACKEND=jax $(PYTEST) --quiet tests/$@
+	$(VENV)/bin/python tests/$@/report.py
+
+SECONDS ?= 600
+fuzz: $(VENV)/package.done $(VENV)/jax.done
+	$(VENV)/bin/python tests/fuzz/run.py --seconds $(SECONDS) --load
+
+# Old files, each opened by tf_keras and by ours: the same answers.
+legacy: $(VENV)/package.done $(VENV)/test.done $(VENV)/tensorflow.done $(VENV)/legacy.done
+	KERAS_BACKEND=tensorflow $(PYTEST) --quiet tests/legacy
+
+# Faults that are put into members of real data, and how many of them are found. The table of docs/measured.md.
+detection: $(VENV)/package.done $(VENV)/test.done $(VENV)/jax.done
+	KERAS_BACKEND=jax $(VENV)/bin/python benchmarks/detection.py
 
 check: $(VENV)/package.done $(VENV)/test.done
 	$(VENV)/bin/ruff check
@@ -42,6 +62,11 @@ clean:
 # The package is built and installed as users get it, so that what is tested is the wheel.
 $(VENV)/package.done: $(VENV)/run.done $(SOURCES)
 	$(PIP) --no-deps --no-build-isolation --force-reinstall .
+	@touch $@
+
+# tf_keras asks for the whole of TensorFlow by name, of which the CPU's build is there.
+$(VENV)/legacy.done: requirements/legacy.txt requirements/constraints.txt $(VENV)/tensorflow.done
+	$(PIP) --no-deps --requirement $<
 	@touch $@
 
 $(VENV)/%.done: requirements/%.txt requirements/constraints.txt | $(VENV)/bin/python

@@ -37,8 +37,11 @@ from kerasemble.ensemble.ensemble import Ensemble, load
 from kerasemble.ensemble.evaluate import evaluate
 from kerasemble.evaluation.compare import compare
 from kerasemble.evaluation.report import Report
+from kerasemble.members.inspection.inspect import inspect
+from kerasemble.members.inspection.record import Inspection
 from kerasemble.members.listing import load_members
 from kerasemble.members.member import Member
+from kerasemble.scoring.check import Checked, check
 from kerasemble.scoring.predict import predict
 from kerasemble.scoring.sources import load_data
 
@@ -47,6 +50,7 @@ __version__ = _version("kerasemble")
 __all__ = [
     "Average",
     "BayesianVote",
+    "Checked",
     "ClassWeightedAverage",
     "Combiner",
     "Ensemble",
@@ -54,6 +58,7 @@ __all__ = [
     "GatedAverage",
     "GeometricAverage",
     "GreedySelection",
+    "Inspection",
     "KerasembleError",
     "KerasembleWarning",
     "MajorityVote",
@@ -69,9 +74,11 @@ __all__ = [
     "TrimmedMean",
     "WeightedAverage",
     "WeightedGeometricAverage",
+    "check",
     "combine",
     "compare",
     "evaluate",
+    "inspect",
     "load",
     "load_data",
     "load_members",

@@ -60,7 +60,7 @@ def test_a_hidden_layer_is_refused_and_asked_about(values):
             ["look like log-probabilities", "output='logits'"],
             id="65-log-probabilities",
         ),
-        pytest.param(expit(logits(5)), ["look like sigmoids", "divide each row by its sum"], id="66-sigmoids"),
+        pytest.param(expit(logits(5)), ["look like sigmoids", "divides each row by its sum"], id="66-sigmoids"),
         pytest.param(
             softmax(logits(5), axis=-1) * np.where(np.arange(SAMPLES) == 7, 0.9, 1)[:, None],
             ["look like unnormalised", "rows 7", "Mend or leave out"],
@@ -68,7 +68,7 @@ def test_a_hidden_layer_is_refused_and_asked_about(values):
         ),
         pytest.param(softmax(logits(5), axis=-1) - 0.01, ["not probabilities", "values -0.01"], id="69-negative"),
         pytest.param(softmax(logits(5), axis=-1) * 1.02, ["not probabilities", "to 1.02"], id="69-above-one"),
-        pytest.param(100 * softmax(logits(5), axis=-1), ["percentages", "Divide them by 100"], id="75-percentages"),
+        pytest.param(100 * softmax(logits(5), axis=-1), ["percentages", "output='unnormalised'"], id="75-percentages"),
         pytest.param(softmax(logits(5), axis=-1).T, ["look like transposed", "Transpose it"], id="77-transposed"),
     ],
 )

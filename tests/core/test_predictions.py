@@ -78,7 +78,7 @@ def _with(value, rows):
         pytest.param({"a": A.astype(str)}, {}, ["'a' has dtype <U", "floats"], id="48-text"),
         pytest.param({"a": LOGITS[0]}, {}, ["'a'", "look like logits", "output='logits'"], id="64-logits"),
         pytest.param({"a": np.log(A)}, {}, ["'a'", "log-probabilities", "output='logits'"], id="65-log-probabilities"),
-        pytest.param({"a": A, "b": expit(LOGITS[1])}, {}, ["'b'", "sigmoids", "divide each row"], id="66-sigmoids"),
+        pytest.param({"a": A, "b": expit(LOGITS[1])}, {}, ["'b'", "sigmoids", "divides each row"], id="66-sigmoids"),
         pytest.param(
             {"a": P}, {}, ["'a' has one column", "task='binary'", "classes with two names"], id="67-column-unexplained"
         ),
@@ -90,7 +90,7 @@ def _with(value, rows):
         pytest.param({"a": A, "b": _with(np.nan, [5, 9])}, {}, ["'b'", "2 of 50 rows: 5, 9"], id="70-nan"),
         pytest.param({"a": _with(np.inf, [5])}, {"output": "logits"}, ["'a'", "50 rows: 5"], id="70-infinite-logit"),
         pytest.param({"a": np.where(P > 2, P, np.nan)}, {}, ["'a'", "50 of 50 rows"], id="70-nan-in-a-column"),
-        pytest.param({"a": 100 * A}, {}, ["'a'", "percentages", "Divide them by 100"], id="75-percentages"),
+        pytest.param({"a": 100 * A}, {}, ["'a'", "percentages", "output='unnormalised'"], id="75-percentages"),
         pytest.param({"a": A.argmax(axis=1)}, {}, ["'a'", "label indices", "probabilities"], id="76-indices"),
         pytest.param(
             {"a": A.argmax(axis=1)}, {"task": "binary"}, ["'a'", "label indices"], id="76-indices-said-to-be-binary"
@@ -111,7 +111,7 @@ def _with(value, rows):
         ),
         pytest.param({"a": A}, {"classes": list("wxyz")}, ["4 class names", "3 classes"], id="126-too-many-names"),
         pytest.param({"a": A}, {"classes": list("xyx")}, ["more than once: x"], id="126-repeated-name"),
-        pytest.param({"a": A}, {"output": "odds"}, ["'probabilities' or 'logits'", "'odds'"], id="unknown-output"),
+        pytest.param({"a": A}, {"output": "odds"}, ["'probabilities', 'logits' or", "'odds'"], id="unknown-output"),
         pytest.param({"a": A}, {"task": "multilabel"}, ["'multilabel' is not supported yet"], id="unsupported-task"),
         pytest.param({"a": A}, {"output": "logits"}, ["'a'", "look like probabilities"], id="softmax-twice"),
     ],
@@ -233,7 +233,7 @@ def test_half_precision_is_made_to_sum_to_one():
 def test_68_probabilities_saved_with_few_decimals_are_refused_with_the_cure():
     odds = np.random.default_rng(0).uniform(size=(50, 7))
     rounded = np.round(odds / odds.sum(axis=1, keepdims=True), 3)
-    with pytest.raises(KerasembleError, match=r"rounded probabilities .*Divide each row by its sum"):
+    with pytest.raises(KerasembleError, match=r"rounded probabilities .*divides each row by its sum"):
         Predictions.from_arrays({"a": rounded})
     Predictions.from_arrays({"a": rounded / rounded.sum(-1, keepdims=True)})
 

@@ -249,6 +249,7 @@ def test_what_cannot_be_given_fails_before_a_member_runs(models):
         ke.combine(models, X, Y, "avrage", progress=never)
 
 
+@pytest.mark.filterwarnings("ignore:No member's answers have to do with the labels")
 def test_44_evaluate_warns_where_the_data_is_scaled_otherwise_than_the_ensembles_was(tmp_path):
     x = RNG.integers(0, 256, (60, *BYTES.shape[1:])).astype(np.uint8)
     labels = np.arange(60) % 3

@@ -7,7 +7,11 @@ import pytest
 
 import kerasemble as ke
 
-pytestmark = pytest.mark.backend
+pytestmark = [
+    pytest.mark.backend,
+    # The members are random, which is said and is not what is tested here.
+    pytest.mark.filterwarnings("ignore:No member's answers have to do with the labels"),
+]
 
 X = np.random.default_rng(0).uniform(0, 1, (60, 6)).astype(np.float32)
 Y = np.arange(60) % 3

@@ -122,7 +122,7 @@ def test_an_option_that_cannot_be_is_refused(dense, options, said):
         pytest.param(lambda v: v, "tanh", "are not probabilities.*hidden layer", id="27-tanh"),
         pytest.param(lambda v: v, "sigmoid", "look like sigmoids.*do not sum to one", id="66-sigmoids"),
         pytest.param(lambda v: v * 50, "softmax", "are not probabilities.*sum to 50", id="68-times-50"),
-        pytest.param(lambda v: v * 100, "softmax", "look like percentages.*Divide them by 100", id="75-percent"),
+        pytest.param(lambda v: v * 100, "softmax", "look like percentages.*output=.unnormalised.", id="75-percent"),
     ],
 )
 def test_a_doubtful_output_is_refused_naming_the_member(ending, end, activation, said):

@@ -11,9 +11,11 @@ import sys
 import click
 
 from kerasemble import __version__
+from kerasemble.cli.check import check
 from kerasemble.cli.combine import combine
 from kerasemble.cli.demo import demo
 from kerasemble.cli.evaluate import evaluate
+from kerasemble.cli.inspect import inspect
 from kerasemble.cli.predict import predict
 from kerasemble.core.errors import KerasembleError
 
@@ -41,7 +43,7 @@ def cli() -> None:
     """Combine Keras models that are already trained into one that is better, and show by how much."""
 
 
-for command in (combine, evaluate, predict, demo):
+for command in (inspect, check, combine, evaluate, predict, demo):
     cli.add_command(command)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -14,13 +15,14 @@ from kerasemble.combiners.majority_vote import MajorityVote
 from kerasemble.combiners.weighted_average import WeightedAverage
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import atomic_target, check_suffix
+from kerasemble.members.member import Member
 
 # Weights typed as 0.33,0.33,0.33 or 0.333,0.333,0.333 are meant to sum to one; 0.5,0.5,0.5 is a slip.
 _ROUNDING = 0.02
 
 
 @click.command()
-@options.shared(options.paths, options.members, options.data)
+@options.shared(options.paths, options.members, options.trust, options.custom, options.data)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The ensemble, a .keras file.")
 @click.option(
     "--combiner",
@@ -46,11 +48,14 @@ _ROUNDING = 0.02
 @click.option("--cv", type=click.IntRange(2, 100), default=5, show_default=True, help="Folds of the comparison.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the division into folds.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="FILE.json", help="Write all figures here.")
+@options.shared(options.accept_proposals)
 @options.shared(options.store, options.batch_size, options.overwrite, options.as_json, options.quiet)
 def combine(
     *,
     models: tuple[Path, ...],
     members_file: Path | None,
+    trust: tuple[Path, ...],
+    custom: tuple[str, ...],
     data: Path,
     out: Path,
     combiner: str,
@@ -63,6 +68,7 @@ def combine(
     cv: int,
     seed: int,
     report: Path | None,
+    accept_proposals: bool,
     store: Path | None,
     batch_size: int,
     overwrite: bool,
@@ -80,7 +86,8 @@ def combine(
     check_suffix(out, ".keras", "An ensemble is")
     chosen = choose_combiner(combiner, weights)
     by_class = None if class_weight is None else options.parse_class_weight(class_weight)
-    members = options.collect_members(models, members_file)
+    members = options.collect_members(models, members_file, trust, custom)
+    _check_keras(members)
     options.check_outputs([out, report], [*(each.path for each in members), members_file, data], overwrite=overwrite)
     loaded = load_labelled(data, image_size)
     with progress_bars(hidden=as_json, quiet=quiet) as progress:
@@ -95,6 +102,7 @@ def combine(
             class_weight=by_class,
             cv=cv,
             seed=seed,
+            accept_proposals=accept_proposals,
             store=store,
             batch_size=batch_size,
             progress=progress,
@@ -104,6 +112,21 @@ def combine(
         with atomic_target(report, overwrite=overwrite) as temporary:
             temporary.write_text(ensemble_json(ensemble, out), encoding="utf-8")
     print_ensemble(ensemble, out, as_json=as_json, quiet=quiet)
+
+
+def _check_keras(members: Sequence[Member]) -> None:
+    """Refuse what cannot be part of the Keras model that is to be written, before hours are spent.
+
+    Raises:
+        KerasembleError: a member is no Keras model.
+    """
+    outside = next((member for member in members if not member.is_keras), None)
+    if outside is not None:
+        msg = (
+            f"{outside.path} is {outside.describe_kind()}, which cannot be part of the Keras model to be "
+            "written. Leave it out, or score it beside the others with 'kerasemble evaluate'."
+        )
+        raise KerasembleError(msg)
 
 
 def choose_combiner(name: str, weights: str | None) -> Combiner | str:

@@ -11,13 +11,24 @@ from kerasemble.cli.output import print_report, progress_bars
 
 
 @click.command()
-@options.shared(options.paths, options.members, options.data, options.classes, options.data_range, options.image_size)
+@options.shared(
+    options.paths,
+    options.members,
+    options.trust,
+    options.custom,
+    options.data,
+    options.classes,
+    options.data_range,
+    options.image_size,
+)
 @click.option("--fitted-rows", is_flag=True, help="Score an ensemble on the very rows that it was fitted to.")
 @options.shared(options.store, options.batch_size, options.as_json, options.quiet)
 def evaluate(
     *,
     models: tuple[Path, ...],
     members_file: Path | None,
+    trust: tuple[Path, ...],
+    custom: tuple[str, ...],
     data: Path,
     classes: list[str] | None,
     data_range: tuple[float, float] | None,
@@ -38,7 +49,7 @@ def evaluate(
     from kerasemble.ensemble.evaluate import evaluate as run
     from kerasemble.scoring.sources import load_labelled
 
-    members = options.collect_members(models, members_file)
+    members = options.collect_members(models, members_file, trust, custom)
     loaded = load_labelled(data, image_size)
     with progress_bars(hidden=as_json, quiet=quiet) as progress:
         report = run(

@@ -12,6 +12,7 @@ import click
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import check_target
 from kerasemble.core.row_weights import ClassWeight
+from kerasemble.members.custom import import_objects
 from kerasemble.members.listing import load_members
 from kerasemble.members.member import Member
 
@@ -23,7 +24,20 @@ members = click.option(
     "members_file",
     type=click.Path(path_type=Path),
     metavar="FILE.toml",
-    help="Members with their options: [[member]] tables with path, name, preprocess, output, classes, head.",
+    help="Members with their options: [[member]] tables with path, name, preprocess, output, classes, head, ...",
+)
+trust = click.option(
+    "--trust",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Open this MODEL although it brings code, such as a Lambda layer: only if you know who made it.",
+)
+custom = click.option(
+    "--custom",
+    multiple=True,
+    metavar="MODULE:CLASS",
+    help="A custom class that model files name, from a module in this folder or installed.",
 )
 data = click.option(
     "--data",
@@ -58,6 +72,9 @@ store = click.option(
     type=click.Path(path_type=Path),
     metavar="FOLDER",
     help="Keep the members' answers here; what ran over this data before is not run again.",
+)
+accept_proposals = click.option(
+    "--accept-proposals", is_flag=True, help="Read members as the check of them proposes, and say so."
 )
 overwrite = click.option("--overwrite", is_flag=True, help="Replace the output file if it exists.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines in place of the table.")
@@ -141,13 +158,22 @@ def check_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path | None],
             raise KerasembleError(msg)
 
 
-def collect_members(models: Sequence[Path], members_file: Path | None) -> list[Member]:
+def collect_members(
+    models: Sequence[Path], members_file: Path | None, trust: Sequence[Path] = (), custom: Sequence[str] = ()
+) -> list[Member]:
     """Return the members that were given as arguments and those in the TOML file, in this order.
 
+    `trust` and `custom` are for the former; the latter say these things themselves.
+
     Raises:
-        KerasembleError: there are none, or the file is not as it must be.
+        KerasembleError: there are none, the file is not as it must be, or a file to trust is none of them.
     """
-    found = [Member(path) for path in models]
+    stray = next((path for path in trust if path not in models), None)
+    if stray is not None:
+        msg = f"--trust {stray} is none of the models. Trust a model by the path that it is given by."
+        raise KerasembleError(msg)
+    objects = import_objects(custom) or None
+    found = [Member(path, trust=path in trust, custom_objects=objects) for path in models]
     if members_file is not None:
         found += load_members(members_file)
     if not found:

@@ -13,7 +13,7 @@ from kerasemble.core.files import check_suffix
 
 
 @click.command()
-@options.shared(options.paths, options.members, options.data)
+@options.shared(options.paths, options.members, options.trust, options.custom, options.data)
 @click.option("--out", required=True, type=click.Path(path_type=Path), help="The predictions, an .npz file.")
 @options.shared(options.classes, options.data_range, options.image_size, options.store, options.batch_size)
 @options.shared(options.overwrite, options.as_json, options.quiet)
@@ -21,6 +21,8 @@ def predict(
     *,
     models: tuple[Path, ...],
     members_file: Path | None,
+    trust: tuple[Path, ...],
+    custom: tuple[str, ...],
     data: Path,
     out: Path,
     classes: list[str] | None,
@@ -44,7 +46,7 @@ def predict(
     from kerasemble.scoring.sources import load_data
 
     check_suffix(out, ".npz", "Predictions are")
-    members = options.collect_members(models, members_file)
+    members = options.collect_members(models, members_file, trust, custom)
     options.check_outputs([out], [*(member.path for member in members), members_file, data], overwrite=overwrite)
     loaded = load_data(data, image_size)
     read = read_by_records(members, options.agree(classes, loaded.classes, data), data_range)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import os
 import tempfile
 from collections.abc import Iterator
@@ -35,6 +36,23 @@ def check_suffix(path: str | os.PathLike[str], suffix: str, what: str) -> None:
     if Path(path).suffix != suffix:
         msg = f"{what} saved as {suffix}. Received: {path}."
         raise KerasembleError(msg)
+
+
+def sha256(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file's bytes, in hexadecimal."""
+    with Path(path).open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def digest(path: str | os.PathLike[str]) -> str:
+    """Return the SHA-256 of a file; or of a folder, by its files' names and content in the order of their names."""
+    target = Path(path)
+    if not target.is_dir():
+        return sha256(target)
+    whole = hashlib.sha256()
+    for file in sorted(each for each in target.rglob("*") if each.is_file()):
+        whole.update(f"{file.relative_to(target).as_posix()}\0{sha256(file)}\0".encode())
+    return whole.hexdigest()
 
 
 @contextlib.contextmanager

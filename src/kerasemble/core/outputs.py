@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kerasemble.core.alignment import Output
-from kerasemble.core.arrays import FloatArray, Tensor, Vocabulary, first, softmax
+from kerasemble.core.arrays import CLIP, FloatArray, Tensor, Vocabulary, first, softmax
 from kerasemble.core.errors import KerasembleError
 
 # Rows of probabilities that were saved with two or three decimals miss one by no more.
@@ -18,14 +18,19 @@ _NEGATIVE = 1e-6
 # 2.9e-3 in bfloat16, over 3 to 21,843 classes.
 _TOLERANCE = {"float16": 2e-3, "bfloat16": 1e-2}
 _DEFAULT_TOLERANCE = 1e-5
+_DIVIDE = "output='unnormalised', which divides each row by its sum"
 
 
 class Diagnosis(NamedTuple):
-    """What values look like: a word, the evidence in figures, and what the user can do about it."""
+    """What values look like: a word, the evidence in figures, and what the user can do about it.
+
+    `output` is the option of a member that mends it, where there is one.
+    """
 
     kind: str
     evidence: str
     remedy: str
+    output: Output | None = None
 
 
 def check_finite(values: FloatArray, name: str) -> None:
@@ -53,15 +58,16 @@ def diagnose(values: FloatArray, dtype: str = "float32") -> Diagnosis:
     if low >= -_NEGATIVE and high <= 1 + tolerance:
         return _within_unit_interval(values, sums, tolerance, figures)
     if high <= tolerance and np.abs(np.exp(values.astype(np.float64)).sum(axis=-1) - 1).max() <= 100 * tolerance:
-        return Diagnosis("log-probabilities", figures, "Pass output='logits': the softmax undoes the logarithm.")
+        remedy = "Pass output='logits': the softmax undoes the logarithm."
+        return Diagnosis("log-probabilities", figures, remedy, "logits")
     if low >= -100 * _NEGATIVE and np.abs(sums - 100).max() <= 100 * max(tolerance, 1e-3):
-        return Diagnosis("percentages", figures, "Divide them by 100.")
+        return Diagnosis("percentages", figures, f"Pass {_DIVIDE}.", "unnormalised")
     negative = float((values < 0).any(axis=-1).mean())
     figures += f", {negative:.0%} of rows have negative values"
     # A logit row of few classes may be all positive, and a tanh or a centred feature is negative too: only values
     # beyond -1..1 with negatives in most rows are taken for logits.
     if negative >= 0.5 and max(-low, high) > 1 and deviation > 0.01:
-        return Diagnosis("logits", figures, "Pass output='logits', so that a softmax is applied.")
+        return Diagnosis("logits", figures, "Pass output='logits', so that a softmax is applied.", "logits")
     return Diagnosis(
         "unclear",
         figures,
@@ -77,15 +83,16 @@ def _within_unit_interval(values: FloatArray, sums: FloatArray, tolerance: float
     if values.shape[0] != values.shape[1] and np.abs(values.sum(axis=0) - 1).max() <= tolerance * len(values):
         return Diagnosis("transposed", f"{figures}, columns sum to one", "Transpose it: rows are samples.")
     if np.abs(sums - 1).max() <= _ROUNDED:
-        return Diagnosis("rounded probabilities", figures, "Divide each row by its sum, p / p.sum(-1, keepdims=True).")
+        return Diagnosis("rounded probabilities", figures, f"Pass {_DIVIDE}.", "unnormalised")
     if off.mean() < 0.01:
         rows = np.flatnonzero(off)
         return Diagnosis("unnormalised", f"{figures}, off in rows {first(rows)}", "Mend or leave out those rows.")
     return Diagnosis(
         "sigmoids",
         f"{figures}, {off.mean():.0%} of rows do not sum to one",
-        "If exactly one class is true for each row, divide each row by its sum; several true classes per row "
-        "(multilabel) are not supported yet.",
+        f"If exactly one class is true for each row, pass {_DIVIDE}; several true classes per row (multilabel) are not "
+        "supported yet.",
+        "unnormalised",
     )
 
 
@@ -98,7 +105,7 @@ def diagnose_column(values: FloatArray) -> Diagnosis:
     if low >= -_NEGATIVE and high <= 1 + 1e-5:
         return Diagnosis("probabilities", figures, "")
     if low < 0 < high:
-        return Diagnosis("logits", figures, "Pass output='logits', so that a sigmoid is applied.")
+        return Diagnosis("logits", figures, "Pass output='logits', so that a sigmoid is applied.", "logits")
     return Diagnosis(
         "unclear", figures, "One column must be the second class's probability, or its logit with output='logits'."
     )
@@ -109,7 +116,7 @@ def decide(values: FloatArray, requested: str, name: str) -> Output:
 
     Args:
         values: finite or not, one column or one for each class.
-        requested: "probabilities" or "logits", which is checked, or "auto", for which the values decide.
+        requested: "probabilities", "logits" or "unnormalised", which is checked, or "auto": then the values decide.
         name: of the member, for errors.
 
     Raises:
@@ -120,8 +127,12 @@ def decide(values: FloatArray, requested: str, name: str) -> Output:
     if requested == "logits":
         # The softmax of probabilities is nearly flat whatever the member knew. One column may well lie in 0..1.
         if values.shape[1] > 1 and found.kind == "probabilities":
-            raise refuse(name, found._replace(remedy="Leave output='logits' out: the softmax is in them already."))
+            remedy = "Leave output='logits' out: the softmax is in them already."
+            raise refuse(name, found._replace(remedy=remedy, output="probabilities"))
         return "logits"
+    if requested == "unnormalised":
+        _check_shares(values, name, found)
+        return "unnormalised"
     if found.kind == "probabilities":
         return "probabilities"
     # The softmax of log-probabilities gives the probabilities back.
@@ -130,27 +141,51 @@ def decide(values: FloatArray, requested: str, name: str) -> Output:
     raise refuse(name, found)
 
 
+def _check_shares(values: FloatArray, name: str, found: Diagnosis) -> None:
+    """Refuse values of which no row's shares can be taken."""
+    if values.shape[1] == 1:
+        remedy = "One column has no sum to be divided by: give both classes, or leave output='unnormalised' out."
+        raise refuse(name, found._replace(remedy=remedy, output=None))
+    if values.min() < -_NEGATIVE:
+        remedy = "output='unnormalised' is for values of zero and above."
+        raise refuse(name, found._replace(remedy=remedy))
+    empty = np.flatnonzero(values.sum(axis=-1) <= 0)
+    if empty.size:
+        msg = f"Member '{name}' returned zero for all classes in rows {first(empty)}. Leave those rows out."
+        raise KerasembleError(msg)
+
+
 def standardise(values: Tensor, output: Output, order: tuple[int, ...], xp: Vocabulary) -> Tensor:
     """Return probabilities (samples, classes) over the ensemble's classes: the formula for NumPy and the Keras graph.
 
-    softmax(values)[order] for logits and values[order] for probabilities. One column v stands for two classes, with
-    1 - v and v for a probability; for a logit it is the softmax of 0 and v.
+    softmax(values)[order] for logits and values[order] for probabilities; where columns are left out or the values are
+    unnormalised, they are divided by their sum, and the softmax is that of the columns which stay. One column v stands
+    for two classes, with 1 - v and v for a probability; for a logit it is the softmax of 0 and v.
 
     Args:
         values: (samples, columns) what the member returned.
         output: what that is.
-        order: for each class of the ensemble the member's column, one of two where there is only one.
+        order: for each class of the ensemble the member's column, one of two where there is only one. Columns that are
+            not in it are no class of the ensemble's.
         xp: `numpy` or `keras.ops`.
     """
     if values.shape[-1] == 1:
         rest = xp.zeros_like(values) if output == "logits" else 1 - values
         values = xp.concatenate([rest, values], axis=-1)
+    partial = len(order) < values.shape[-1]
+    if partial:
+        values, order = xp.take(values, list(order), axis=-1), tuple(range(len(order)))
     if output == "logits":
         values = softmax(values, xp)
+    elif partial or output == "unnormalised":
+        # A row may be sure of what is left out; then its rest is as good as nothing, and the classes share alike.
+        values = xp.maximum(values, CLIP)
+        values = values / xp.sum(values, axis=-1, keepdims=True)
     return values if order == tuple(range(len(order))) else xp.take(values, list(order), axis=-1)
 
 
 def refuse(name: str, diagnosis: Diagnosis) -> KerasembleError:
     """Return the error for member `name` whose values are not what they must be."""
     found = "are not probabilities" if diagnosis.kind == "unclear" else f"look like {diagnosis.kind}"
-    return KerasembleError(f"Member '{name}': its values {found} ({diagnosis.evidence}). {diagnosis.remedy}")
+    msg = f"Member '{name}': its values {found} ({diagnosis.evidence}). {diagnosis.remedy}"
+    return KerasembleError(msg, {} if diagnosis.output is None else {"output": diagnosis.output})

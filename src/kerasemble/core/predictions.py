@@ -79,15 +79,16 @@ class Predictions:
             arrays: member name to (samples, classes) floats; (samples,) or (samples, 1) is the probability of the
                 second class and needs `classes` with two names or `task="binary"`.
             classes: class names in the columns' order; "0", "1", ... where left out.
-            output: "probabilities", or "logits", to which a softmax (one column: a sigmoid) is applied.
+            output: "probabilities"; "logits", to which a softmax (one column: a sigmoid) is applied; or "unnormalised",
+                whose rows are divided by their sums.
             task: "multiclass" or "binary"; taken from the number of classes where left out.
 
         Raises:
             KerasembleError: an array is ragged, holds NaN, is not what `output` says, or differs in shape.
         """
         names = check_members(arrays)
-        if output not in ("probabilities", "logits"):
-            msg = f"output must be 'probabilities' or 'logits'. Received: output={output!r}."
+        if output not in ("probabilities", "logits", "unnormalised"):
+            msg = f"output must be 'probabilities', 'logits' or 'unnormalised'. Received: output={output!r}."
             raise KerasembleError(msg)
         binary = task == Task.BINARY or (classes is not None and len(classes) == 2)
         read = {str(name): as_table(str(name), array) for name, array in arrays.items()}

@@ -13,17 +13,18 @@ from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.recipes import label, name_of, with_options
 from kerasemble.combiners.weights import check_sparsity
-from kerasemble.core.errors import KerasembleError
+from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.ensemble.ensemble import Ensemble
 from kerasemble.evaluation.choice import default_combiners
 from kerasemble.evaluation.compare import choose, compare
-from kerasemble.members.member import Member, Model, as_members
-from kerasemble.scoring.predict import Progress, predict
+from kerasemble.members.member import Member, Source, as_members
+from kerasemble.scoring.check import Checked, look
+from kerasemble.scoring.scoring import Progress, Scoring
 
 
 def combine(
-    members: Sequence[Member | Model | str | os.PathLike[str]],
+    members: Sequence[Member | Source],
     x: npt.ArrayLike,
     y: npt.ArrayLike,
     combiner: Combiner | str = "auto",
@@ -35,6 +36,7 @@ def combine(
     class_weight: ClassWeight | None = None,
     cv: int = 5,
     seed: int = 0,
+    accept_proposals: bool = False,
     store: str | os.PathLike[str] | None = None,
     batch_size: int = 256,
     progress: Progress | None = None,
@@ -55,6 +57,7 @@ def combine(
         class_weight: "balanced", or how much the rows of each class count, by name or index; likewise.
         cv: number of folds of the comparison.
         seed: of the division into folds.
+        accept_proposals: read members as the check of them proposes (`kerasemble.check`), and say so in the report.
         store: folder in which the members' answers are kept, as in `predict`.
         batch_size: samples at a time.
         progress: called with a member's name, the rows done and the rows in all.
@@ -76,9 +79,13 @@ def combine(
     if isinstance(asked, Combiner):
         asked = asked if max_members is None else _sparse([asked], max_members)[0]
         asked.given([str(member.name) for member in named])  # weights that do not fit fail before anything is run
-    seen = predict(
-        named, x, classes=classes, data_range=data_range, store=store, batch_size=batch_size, progress=progress
-    )
+    scoring = Scoring(x, data_range=data_range, store=store, batch_size=batch_size, progress=progress)
+    checked = look(scoring, named, y, classes, accept_proposals=accept_proposals)
+    refused = [str(finding) for finding in checked.findings if finding.blocks]
+    if refused:
+        raise KerasembleError("\n".join(refused))
+    named, data_range = checked.members, checked.data_range
+    seen = scoring.predictions(named, classes if classes is not None or not checked.accepted else checked.classes)
     recipes = default_combiners(seen) if max_members is None else _sparse(default_combiners(seen), max_members)
     preferred = asked if isinstance(asked, Combiner) else None
     if preferred is not None:
@@ -86,6 +93,7 @@ def combine(
     report = compare(
         seen, y, recipes, cv=cv, seed=seed, prefer=preferred, sample_weight=sample_weight, class_weight=class_weight
     )
+    report = dataclasses.replace(report, warnings=_with_findings(report.warnings, checked))
     picked = choose(report, recipes) if preferred is None else preferred
     if isinstance(picked, Combiner):
         fitted = picked.fit(seen, y, sample_weight=sample_weight, class_weight=class_weight)
@@ -96,6 +104,15 @@ def combine(
     alone = [member for member in named if member.name == picked]
     kept = dataclasses.replace(Average().fit(seen.only([picked])), fitted_on=seen.data)
     return Ensemble(alone, kept, data_range=data_range, report=report)
+
+
+def _with_findings(known: Sequence[str], checked: Checked) -> tuple[str, ...]:
+    """Return the comparison's warnings with what the check of the members found besides, having said it."""
+    done = [f"Accepted: {finding}" for finding in checked.accepted]
+    found = [sentence for sentence in map(str, checked.findings) if sentence not in known]
+    for sentence in (*done, *found):
+        warn(sentence)
+    return (*done, *known, *found)
 
 
 def _sparse(combiners: Sequence[Combiner], max_members: int) -> list[Combiner]:

@@ -25,8 +25,8 @@ from kerasemble.ensemble.graph import build_graph, layer_names
 from kerasemble.ensemble.probe import probe
 from kerasemble.ensemble.record import make_record, member_records
 from kerasemble.evaluation.report import Report
-from kerasemble.members.files import load_file
-from kerasemble.members.member import Member, Model, as_members, name_of
+from kerasemble.members.loading import load_file
+from kerasemble.members.member import Member, Model, Source, as_members, name_of
 from kerasemble.members.preprocessing import detect_range, warn_of_other_range
 from kerasemble.members.record import read_record
 from kerasemble.scoring.predict import predict
@@ -59,7 +59,7 @@ class Ensemble:
 
     def __init__(
         self,
-        members: Sequence[Member | Model | str | os.PathLike[str]],
+        members: Sequence[Member | Source],
         combiner: Combiner | FittedCombiner | None = None,
         *,
         classes: Sequence[object] | None = None,
@@ -134,6 +134,8 @@ class Ensemble:
         array = check_data(x)
         fitted = self._align(array)
         _check_like_fitted(array, fitted)
+        if not all(member.is_keras for member in self.members):
+            return self._predict_outside(array, fitted, batch_size)
         if self._model is None:
             self._model = build_graph(self.members, fitted, copies=False)
         combined = np.asarray(self._model.predict(array, batch_size=batch_size, verbose=0))
@@ -143,6 +145,12 @@ class Ensemble:
             msg = f"A member returned NaN or infinity in {rows}. Leave those rows out, or mend the model."
             raise KerasembleError(msg)
         return combined
+
+    def _predict_outside(self, x: npt.NDArray[Any], fitted: FittedCombiner, batch_size: int) -> FloatArray:
+        """Return the combined probabilities where a member cannot be part of a Keras model."""
+        span = _range_of(fitted) or self._data_range
+        seen = predict(self.members, x, classes=fitted.classes, data_range=span, batch_size=batch_size)
+        return np.asarray(fitted(seen), dtype=np.float32)
 
     def to_keras(self) -> Model:
         """Return a new plain `keras.Model`: functional, of Keras built-ins only, its members copies and frozen.
@@ -232,7 +240,7 @@ def load(path: str | os.PathLike[str]) -> Ensemble:
     except (KeyError, TypeError, IndexError, AttributeError) as error:
         msg = f"The record in {path} is damaged: {type(error).__name__} {error}. Save or copy it again."
         raise KerasembleError(msg) from error
-    return _from_model(load_file(path), fitted, report, record["members"])
+    return _from_model(load_file(path).model, fitted, report, record["members"])
 
 
 def _from_model(model: Model, fitted: FittedCombiner, report: Report | None, records: list[dict[str, Any]]) -> Ensemble:
@@ -290,10 +298,14 @@ def _check_options(
     if names != fitted.classes:
         msg = f"The combiner was fitted for the classes {fitted.classes}. Received: classes={names}."
         raise KerasembleError(msg)
-    span = None if fitted.alignment is None else fitted.alignment.inputs.range
+    span = _range_of(fitted)
     if data_range is not None and span is not None and tuple(data_range) != span:
         msg = f"The combiner was fitted on data in {span[0]:g}..{span[1]:g}. Received: data_range={data_range}."
         raise KerasembleError(msg)
+
+
+def _range_of(fitted: FittedCombiner) -> tuple[float, float] | None:
+    return None if fitted.alignment is None else fitted.alignment.inputs.range
 
 
 def _used(members: Sequence[Member], fitted: FittedCombiner) -> tuple[Member, ...]:

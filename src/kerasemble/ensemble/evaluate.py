@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
@@ -9,18 +10,19 @@ from typing import Any, NamedTuple
 import numpy.typing as npt
 
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.files import digest
 from kerasemble.evaluation.compare import score
 from kerasemble.evaluation.report import Report
 from kerasemble.members.copying import layer_from_json
-from kerasemble.members.files import sha256
-from kerasemble.members.member import Member, Model, as_members, name_of
-from kerasemble.scoring.predict import Progress, predict
+from kerasemble.members.member import Member, Source, as_members, name_of
+from kerasemble.scoring.predict import predict
+from kerasemble.scoring.scoring import Progress
 from kerasemble.scoring.sources import check_data
 from kerasemble.scoring.store import data_fingerprint
 
 
 def evaluate(
-    models: Sequence[Member | Model | str | os.PathLike[str]],
+    models: Sequence[Member | Source],
     x: npt.ArrayLike,
     y: npt.ArrayLike,
     *,
@@ -95,7 +97,7 @@ class ReadByRecords(NamedTuple):
 
 
 def read_by_records(
-    models: Sequence[Member | Model | str | os.PathLike[str]],
+    models: Sequence[Member | Source],
     classes: Sequence[object] | None = None,
     data_range: tuple[float, float] | None = None,
 ) -> ReadByRecords:
@@ -126,13 +128,14 @@ def _common_classes(classes: Mapping[str, Sequence[str]]) -> Sequence[str]:
 
 def _as_recorded(member: Member, known: Mapping[str, Mapping[str, Any]]) -> Member:
     """Return the member with the options that a record has for its file, where it was given none of its own."""
-    given = (member.preprocess, member.classes, member.head, None if member.output == "auto" else member.output)
-    if member.path is None or any(option is not None for option in given):
+    given = (member.preprocess, member.classes, member.head, member.ignore or None)
+    if member.kind != "file" or member.path is None or member.output != "auto" or given != (None, None, None, None):
         return member
-    options = known.get(sha256(member.path))
+    options = known.get(digest(member.path))
     if options is None:
         return member
     preprocess = options["preprocess"]
     if isinstance(preprocess, list):
         preprocess = [layer_from_json(layer) for layer in preprocess]
-    return Member(member.source, member.name, preprocess, options["output"], options["classes"], options["head"])
+    stated = {key: options[key] for key in ("output", "classes", "head")}
+    return dataclasses.replace(member, preprocess=preprocess, ignore=options.get("ignore", ()), **stated)

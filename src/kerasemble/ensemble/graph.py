@@ -15,7 +15,6 @@ from kerasemble.core.errors import KerasembleError
 from kerasemble.ensemble.probe import noise
 from kerasemble.members.backend import import_keras
 from kerasemble.members.copying import copy_of, freeze
-from kerasemble.members.files import sha256
 from kerasemble.members.member import Member, Model, name_of
 from kerasemble.members.opening import Opened, open_member, to_probabilities
 
@@ -69,9 +68,9 @@ def layer_names(members: Sequence[str]) -> list[str]:
 def _branch(member: Member, reading: Reading, inputs: InputSpec, name: str, *, copies: bool) -> Model:
     """Return a member as a model from the ensemble's input to probabilities over its classes."""
     keras = import_keras()
-    model = member.load()
+    model, inspection = member.open()
     opened = open_member(member, model, inputs)
-    _check_read_alike(member, reading, opened.steps)
+    _check_read_alike(member, reading, opened.steps, None if inspection is None else inspection.sha256)
     if copies:
         copy = open_member(member, copy_of(model, name_of(member)), inputs)
         _check_same(copy, opened, inputs, name_of(member))
@@ -83,10 +82,9 @@ def _branch(member: Member, reading: Reading, inputs: InputSpec, name: str, *, c
     return branch
 
 
-def _check_read_alike(member: Member, reading: Reading, steps: tuple[str, ...]) -> None:
+def _check_read_alike(member: Member, reading: Reading, steps: tuple[str, ...], file: str | None) -> None:
     """Refuse a member that is no longer what the combiner was fitted to: its file, or what is done to its input."""
-    changed = member.path is not None and reading.file is not None and sha256(member.path) != reading.file
-    if changed:
+    if None not in (file, reading.file) and file != reading.file:
         msg = f"The file of member '{member.name}' has changed since the combiner was fitted. Run and fit it again."
         raise KerasembleError(msg)
     if steps != reading.steps:

@@ -37,14 +37,14 @@ def probe(
     Raises:
         KerasembleError: the members do not say what they take, or need to be told the data's range or their output.
     """
-    by_name = [member for member in members if isinstance(member.preprocess, str)]
+    by_name = [member for member in members if member.convention.scale is not None]
     if by_name and data_range is None:
         msg = (
             f"Member '{by_name[0].name}' expects '{by_name[0].preprocess}', which depends on the data's range. Give "
             "Ensemble(..., data_range=(low, high)), or fit or predict on data first."
         )
         raise KerasembleError(msg)
-    taken = [input_of(member.load(), name_of(member)) for member in members]
+    taken = [input_of(member.open().model, name_of(member)) for member in members]
     shapes = [shape for shape, _ in taken if shape is not None and None not in shape]
     if not shapes:
         msg = "No member says the shape of its input. Fit or predict on data first."

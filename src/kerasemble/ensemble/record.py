@@ -7,10 +7,10 @@ from importlib.metadata import version
 from typing import Any
 
 from kerasemble.combiners.fitted import FittedCombiner
+from kerasemble.core.files import digest
 from kerasemble.evaluation.report import Report
 from kerasemble.members.backend import import_keras
 from kerasemble.members.copying import layer_to_json
-from kerasemble.members.files import sha256
 from kerasemble.members.member import Member
 
 
@@ -33,11 +33,14 @@ def member_records(members: Sequence[Member]) -> list[dict[str, Any]]:
         {
             "name": member.name,
             "file": None if member.path is None else member.path.name,
-            "sha256": None if member.path is None else sha256(member.path),
+            "sha256": None if member.path is None else digest(member.path),
             "preprocess": [layer_to_json(layer) for layer in member.layers] or member.preprocess,
             "output": member.output,
             "classes": None if member.classes is None else list(member.classes),
             "head": member.head,
+            "ignore": list(member.ignore),
+            "trusted": member.trust,
+            "custom_objects": sorted(member.custom_objects or ()),
         }
         for member in members
     ]

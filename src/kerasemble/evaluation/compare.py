@@ -223,7 +223,7 @@ def _report(rows: Rows, combined: Sequence[tuple[str, FloatArray]], plan: Plan) 
         verdict=verdict,
         samples=predictions.samples,
         folds=count,
-        warnings=suspicions(predictions, labels),
+        warnings=tuple(str(finding) for finding in suspicions(predictions, labels)),
         readings=_readings(predictions),
         measure=measure,
     )

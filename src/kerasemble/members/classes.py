@@ -28,50 +28,85 @@ def align_classes(members: Sequence[Member], widths: Sequence[int], classes: Seq
 
     Args:
         members: their `classes` say the order of their columns.
-        widths: how many classes each answers over.
+        widths: how many columns each answers with.
         classes: the order wanted; the members' own where None. Members without names follow it.
 
     Raises:
         KerasembleError: members differ in the number or the set of classes, or some are named and others are not.
     """
-    check_widths(dict(zip(map(name_of, members), widths, strict=True)))
-    for member, width in zip(members, widths, strict=True):
-        if member.classes is not None and len(member.classes) != width:
-            msg = (
-                f"Member '{member.name}' answers over {width} classes, but {len(member.classes)} names were given: "
-                f"{first(list(member.classes), 20)}."
-            )
-            raise KerasembleError(msg)
-    named = [member for member in members if member.classes is not None]
-    if all(member.classes == check_classes(None, widths[0]) for member in named):
+    kept = [_kept(member, width) for member, width in zip(members, widths, strict=True)]
+    names = [_names(member, width, own) for member, width, own in zip(members, widths, kept, strict=True)]
+    count = len(kept[0])
+    check_widths(dict(zip(map(name_of, members), map(len, kept), strict=True)))
+    named = [(member, own) for member, own in zip(members, names, strict=True) if own is not None]
+    if all(own == check_classes(None, count) for _, own in named):
         # "0", "1", ... in this order are what members without names have.
         named = []
-    wanted = _wanted(members, named, widths[0], classes)
+    wanted = _wanted(members, named, count, classes)
     orders = []
-    for member in members:
-        own = tuple(member.classes) if member.classes is not None else wanted
+    for member, columns, given in zip(members, kept, names, strict=True):
+        own = given if given is not None else wanted
         if set(own) != set(wanted) and own == check_classes(None, len(own)):
             own = wanted  # an ensemble that was saved without names: "0", "1", ... are positions
         if set(own) != set(wanted):
             raise _different(member, own, wanted)
-        orders.append(tuple(own.index(name) for name in wanted))
-    agreed = classes is not None or len({member.classes for member in named}) <= 1
+        orders.append(tuple(columns[own.index(name)] for name in wanted))
+    agreed = classes is not None or len({own for _, own in named}) <= 1
     return ClassOrder(wanted, tuple(orders), agreed)
 
 
+def _kept(member: Member, width: int) -> tuple[int, ...]:
+    """Return the columns of a member that are classes: all but those to ignore.
+
+    Raises:
+        KerasembleError: a column to ignore does not exist.
+    """
+    ignored = set()
+    for column in member.ignore:
+        if isinstance(column, str) and member.classes is not None and column in member.classes:
+            ignored.add(list(member.classes).index(column))
+        elif isinstance(column, int) and 0 <= column < width:
+            ignored.add(column)
+        else:
+            known = f"{width} columns" if member.classes is None else f"the classes {first(list(member.classes), 20)}"
+            msg = f"Member '{member.name}' has {known}; ignore={column!r} is none of them. Columns count from 0."
+            raise KerasembleError(msg)
+    return tuple(column for column in range(width) if column not in ignored)
+
+
+def _names(member: Member, width: int, kept: tuple[int, ...]) -> tuple[str, ...] | None:
+    """Return the names of the columns that are kept; those that are ignored may be named too, or not.
+
+    Raises:
+        KerasembleError: there are more or fewer names than columns.
+    """
+    if member.classes is None:
+        return None
+    names = tuple(member.classes)
+    if len(names) == width:
+        return tuple(names[column] for column in kept)
+    if len(names) == len(kept):
+        return names
+    msg = f"Member '{member.name}' answers over {width} classes, but {len(names)} names were given: {first(names, 20)}."
+    raise KerasembleError(msg)
+
+
 def _wanted(
-    members: Sequence[Member], named: Sequence[Member], width: int, classes: Sequence[object] | None
+    members: Sequence[Member],
+    named: Sequence[tuple[Member, tuple[str, ...]]],
+    width: int,
+    classes: Sequence[object] | None,
 ) -> tuple[str, ...]:
     if classes is not None or not named:
         return check_classes(classes, width)
     if len(named) < len(members):
         unnamed = [name_of(member) for member in members if member.classes is None]
         msg = (
-            f"Member '{named[0].name}' names its classes and {first(unnamed)} do not, so their columns cannot be "
+            f"Member '{named[0][0].name}' names its classes and {first(unnamed)} do not, so their columns cannot be "
             "matched. Give classes=[...] (--classes), the order that members without names follow."
         )
         raise KerasembleError(msg)
-    return tuple(str(name) for name in named[0].classes or ())
+    return named[0][1]
 
 
 def _different(member: Member, own: tuple[str, ...], wanted: tuple[str, ...]) -> KerasembleError:

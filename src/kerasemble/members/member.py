@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias, final
+from typing import Any, Literal, TypeAlias, final
 
 from kerasemble.core.arrays import first
 from kerasemble.core.errors import KerasembleError
-from kerasemble.members.files import load_file
-from kerasemble.members.preprocessing import CONVENTIONS
+from kerasemble.members.loading import Loaded, check_path, load_file
+from kerasemble.members.preprocessing import CONVENTIONS, Convention, parse_convention
 from kerasemble.members.record import read_record
 
-OUTPUTS = ("auto", "probabilities", "logits")
+OUTPUTS = ("auto", "probabilities", "logits", "unnormalised")
+Kind = Literal["model", "file", "predictions", "estimator", "function"]
+_SAVED_PREDICTIONS = (".npy", ".npz")
 # Keras models and layers, which are not typed.
 Model: TypeAlias = Any
 Layer: TypeAlias = Any
+# A Keras model, the path of a file, an object with `predict_proba`, or a function of the data.
+Source: TypeAlias = Any
 
 
 @final
@@ -25,18 +29,33 @@ Layer: TypeAlias = Any
 class Member:
     """A pre-trained model with a name, its preprocessing, the kind of its output and the names of its classes.
 
-    A file is opened when the member is first run. A model object is used as it is and never changed. The file of a
-    saved ensemble says its own classes and output.
+    A file is inspected, and opened when the member is first run. A model object is used as it is and never changed. The
+    file of a saved ensemble says its own classes and output.
+
+    What is no Keras model takes part in everything except the making of one Keras model: an object with
+    `predict_proba` (scikit-learn, XGBoost), any function from the data (samples, ...) to numbers (samples, classes),
+    and a file of saved predictions for the very rows that are used.
 
     Args:
-        source: a `keras.Model`, or the path of a `.keras`, `.h5` or `.hdf5` file.
+        source: a `keras.Model`; the path of a `.keras`, `.h5` or `.hdf5` file, of an unzipped Keras folder, of a
+            SavedModel folder (TensorFlow only, needs `trust`), or of weights, with `architecture`; an object with
+            `predict_proba`; a function; or the path of an `.npy` or `.npz` with saved predictions.
         name: unique among the members; the file's or model's own name where left out.
         preprocess: what the model expects, where that is not the data as it is: "0..1", "-1..1", "0..255", "caffe"
-            (BGR, ImageNet means) or "torch" (0..1, ImageNet mean and deviation), taken from the data's own range; or
-            a Keras layer or a list of them. Images are resized to the model's size and number of channels anyway.
-        output: "probabilities", "logits", or "auto", which looks at the values and refuses in doubt.
+            (BGR, ImageNet means) or "torch" (0..1, ImageNet mean and deviation), taken from the data's own range;
+            "bgr", "channels_first" or "channels_last" (the data has its channels first, the member does not), alone or
+            with one of those as "bgr+0..1"; or a Keras layer or a list of them. Images are resized to the model's size
+            and number of channels anyway.
+        output: "probabilities", "logits", "unnormalised" (zero and above, each row divided by its sum), or "auto",
+            which looks at the values and refuses in doubt.
         classes: class names in the order of the model's output.
-        head: which output, by name, of a model that has several.
+        head: which output, by name, of a model that has several; which member, of a file of saved predictions.
+        ignore: columns of the output, by position or by name, that are no class of the ensemble's, such as a
+            background class; the others are divided by their sum.
+        architecture: of a file of weights: the path of a JSON file from `model.to_json()`, or a function that builds
+            the model.
+        trust: open the file although it brings code, such as a Lambda layer: only if you know who made it.
+        custom_objects: the classes and functions that the file names and Keras lacks, by name.
 
     Raises:
         KerasembleError: the file is not a model's, or an option is not one of those above.
@@ -46,44 +65,57 @@ class Member:
         Member('resnet', preprocess='-1..1', classes=('cat', 'dog'))
     """
 
-    source: Model | str | os.PathLike[str]
+    source: Source
     name: str | None = None
     preprocess: str | Layer | Sequence[Layer] | None = None
     output: str = "auto"
     classes: Sequence[str] | None = None
     head: str | None = None
+    ignore: Sequence[str | int] = ()
+    architecture: Callable[[], Model] | str | os.PathLike[str] | None = None
+    trust: bool = False
+    custom_objects: Mapping[str, Any] | None = None
     # What the file of a saved ensemble says of itself.
     record: Mapping[str, Any] | None = dataclasses.field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         """Check what can be checked without running the model."""
         where = f"Member '{self.name or self._own_name()}'"
-        if self.path is not None:
-            self._read_record()
-        elif not hasattr(self.source, "predict") or not hasattr(self.source, "weights"):
-            msg = f"A member is a keras.Model or the path of one. Received: {type(self.source).__name__}."
-            raise KerasembleError(msg)
+        if self.kind == "file" and self.path is not None:
+            check_path(self.path)
+            self._read_record(self.path)
         if self.output not in OUTPUTS:
             msg = f"{where}: output must be one of {', '.join(OUTPUTS)}. Received: output={self.output!r}."
             raise KerasembleError(msg)
-        if isinstance(self.preprocess, str) and self.preprocess not in CONVENTIONS:
-            known = ", ".join(f"'{name}'" for name in CONVENTIONS)
-            msg = f"{where}: preprocess must be {known}, or Keras layers. Received: preprocess={self.preprocess!r}."
-            raise KerasembleError(msg)
-        for layer in self.layers:
-            if not hasattr(layer, "get_config"):
-                msg = f"{where}: preprocess must be a name, or Keras layers. Received: {type(layer).__name__}."
-                raise KerasembleError(msg)
+        self._check_preprocess(where)
         if self.classes is not None:
             classes = tuple(str(name) for name in self.classes)
             if len(set(classes)) != len(classes):
                 msg = f"{where}: class names must be unique. Received: {first(classes, 20)}."
                 raise KerasembleError(msg)
             object.__setattr__(self, "classes", classes)
+        ignored = (self.ignore,) if isinstance(self.ignore, str | int) else tuple(self.ignore)
+        object.__setattr__(self, "ignore", ignored)
 
-    def _read_record(self) -> None:
+    def _check_preprocess(self, where: str) -> None:
+        if self.preprocess is not None and self.kind not in ("model", "file"):
+            msg = f"{where} is {self.describe_kind()}, which takes the data as it is. Leave preprocess out."
+            raise KerasembleError(msg)
+        if isinstance(self.preprocess, str) and parse_convention(self.preprocess) is None:
+            known = ", ".join(f"'{name}'" for name in CONVENTIONS)
+            msg = (
+                f"{where}: preprocess must be {known}, 'bgr', 'channels_first' or 'channels_last', two of them as "
+                f"'bgr+0..1', or Keras layers. Received: preprocess={self.preprocess!r}."
+            )
+            raise KerasembleError(msg)
+        for layer in self.layers:
+            if not hasattr(layer, "get_config"):
+                msg = f"{where}: preprocess must be a name, or Keras layers. Received: {type(layer).__name__}."
+                raise KerasembleError(msg)
+
+    def _read_record(self, path: Path) -> None:
         """Take from the record of a saved ensemble what was not given."""
-        record = None if self.path is None else read_record(self.path)
+        record = read_record(path)
         if record is None:
             return
         object.__setattr__(self, "record", record)
@@ -91,6 +123,44 @@ class Member:
             object.__setattr__(self, "classes", tuple(record["fitted"]["classes"]))
         if self.output == "auto":
             object.__setattr__(self, "output", "probabilities")
+
+    @property
+    def kind(self) -> Kind:
+        """What the source is.
+
+        Raises:
+            KerasembleError: nothing that can be a member.
+        """
+        if self.path is not None:
+            return "predictions" if self.path.suffix.lower() in _SAVED_PREDICTIONS else "file"
+        if hasattr(self.source, "predict") and hasattr(self.source, "weights"):
+            return "model"
+        if hasattr(self.source, "predict_proba"):
+            return "estimator"
+        # A Keras layer is callable too, but answers with tensors and is no trained model.
+        if callable(self.source) and not hasattr(self.source, "weights") and not isinstance(self.source, type):
+            return "function"
+        msg = (
+            "A member is a keras.Model, the path of one, an object with predict_proba, a function of the data, or a "
+            f"file of saved predictions. Received: {type(self.source).__name__}."
+        )
+        raise KerasembleError(msg)
+
+    @property
+    def is_keras(self) -> bool:
+        """Whether the source is a Keras model or the file of one, so that it can become part of another."""
+        return self.kind in ("model", "file")
+
+    def describe_kind(self) -> str:
+        """Return in words what the source is."""
+        words = {"model": "a Keras model", "file": "a model file", "predictions": "a file of saved predictions"}
+        return words.get(self.kind, "a function" if self.kind == "function" else f"a {type(self.source).__name__}")
+
+    @property
+    def convention(self) -> Convention:
+        """What `preprocess` says of scale, colours and axes; nothing where it is a layer or left out."""
+        text = self.preprocess if isinstance(self.preprocess, str) else ""
+        return parse_convention(text) or Convention()
 
     @property
     def range(self) -> tuple[float, float] | None:
@@ -110,16 +180,29 @@ class Member:
         """The file that the model is in, or None where it was given as an object."""
         return Path(self.source) if isinstance(self.source, str | os.PathLike) else None
 
-    def load(self) -> Model:
-        """Return the model: the one given, or the one in the file, opened afresh.
+    def open(self) -> Loaded:
+        """Return the Keras model: the one given, or the one in the file, opened afresh.
 
         Raises:
-            KerasembleError: the file cannot be opened.
+            KerasembleError: the file cannot be opened, or the member is no Keras model.
         """
-        return self.source if self.path is None else load_file(self.path)
+        if self.kind == "model":
+            return Loaded(self.source)
+        if self.path is None or self.kind != "file":
+            msg = (
+                f"Member '{self.name or self._own_name()}' is {self.describe_kind()}, which cannot be part of a Keras "
+                "model. It takes part in predict, check, compare, combine and evaluate, but not in to_keras and save."
+            )
+            raise KerasembleError(msg)
+        return load_file(
+            self.path, architecture=self.architecture, trust=self.trust, custom_objects=self.custom_objects
+        )
 
     def _own_name(self) -> str:
-        return self.path.stem if self.path is not None else str(getattr(self.source, "name", "member"))
+        if self.path is not None:
+            return self.path.stem
+        own = type(self.source).__name__ if self.kind == "estimator" else getattr(self.source, "__name__", "function")
+        return str(getattr(self.source, "name", own)) if self.kind == "model" else own.strip("<>")
 
     def __repr__(self) -> str:
         """Return the name and those options that were given."""
@@ -127,10 +210,12 @@ class Member:
         given = [f"{key}={value!r}" for key, value in options.items() if value is not None]
         if self.output != "auto":
             given.append(f"output={self.output!r}")
+        if self.ignore:
+            given.append(f"ignore={self.ignore!r}")
         return f"Member({', '.join([repr(self.name or self._own_name()), *given])})"
 
 
-def as_members(items: Sequence[Member | Model | str | os.PathLike[str]]) -> tuple[Member, ...]:
+def as_members(items: Sequence[Member | Source]) -> tuple[Member, ...]:
     """Return `items` as members with unique names: models and paths become members with default options.
 
     Two that were named alike on purpose are an error; names taken from files and models get a number.

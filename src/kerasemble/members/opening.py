@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from kerasemble.core.alignment import InputSpec, Output
 from kerasemble.core.arrays import FloatArray, Tensor, Vocabulary, first
@@ -12,10 +13,11 @@ from kerasemble.core.errors import KerasembleError
 from kerasemble.core.outputs import decide, standardise
 from kerasemble.members.backend import import_keras, reason
 from kerasemble.members.member import Member, Model, name_of
+from kerasemble.members.outside import Outside
 from kerasemble.members.preprocessing import Options, free_name, prepare
 
 # In these, rows of probabilities sum to one to 4e-4 and 3e-3 only.
-_HALF = ("float16", "bfloat16")
+HALF = ("float16", "bfloat16")
 # What makes one column a probability; all else that has a name may give a logit that happens to lie in 0..1.
 _TO_PROBABILITY = ("sigmoid", "hard_sigmoid")
 
@@ -34,6 +36,15 @@ class Opened(NamedTuple):
     steps: tuple[str, ...]
     precision: str
     activation: str | None
+
+    @property
+    def columns(self) -> int:
+        """How many numbers it answers for a sample."""
+        return int(self.model.output_shape[-1])
+
+    def run(self, x: npt.NDArray[Any], rows: slice, batch_size: int) -> npt.NDArray[Any]:
+        """Return the raw values (rows, columns) for some of the rows of `x`."""
+        return np.asarray(self.model.predict(x[rows], batch_size=batch_size, verbose=0))
 
 
 def input_of(model: Model, name: str) -> tuple[tuple[int | None, ...] | None, str]:
@@ -65,8 +76,8 @@ def open_member(member: Member, model: Model, inputs: InputSpec) -> Opened:
     expected, dtype = input_of(model, name)
     taken = {str(model.name)}
     source = keras.Input(inputs.shape, dtype=inputs.dtype, name=free_name("inputs", taken))
-    convention = member.preprocess if isinstance(member.preprocess, str) else None
-    tensor, steps = prepare(source, expected, Options(name, convention, member.layers, inputs.range, dtype, taken))
+    options = Options(name, member.convention, member.layers, inputs.range, dtype, taken)
+    tensor, steps = prepare(source, expected, options)
     try:
         answer = model(tensor, training=False)
     except Exception as error:  # a subclassed model's own code may raise anything
@@ -84,14 +95,15 @@ def open_member(member: Member, model: Model, inputs: InputSpec) -> Opened:
     return Opened(opened, steps, str(answer.dtype), _activation(answer))
 
 
-def decide_output(values: FloatArray, opened: Opened, member: Member) -> Output:
+def decide_output(values: FloatArray, opened: Opened | Outside, member: Member) -> Output:
     """Return what the raw values (samples, columns) of an opened member are.
 
     Raises:
         KerasembleError: they are not what the member's `output` says, not finite, or leave doubt.
     """
     found = decide(values.astype(opened.precision), member.output, name_of(member))
-    if member.output == "auto" and found == "probabilities" and values.shape[1] == 1:
+    doubtful = member.output == "auto" and found == "probabilities" and values.shape[1] == 1
+    if doubtful and isinstance(opened, Opened):
         known = opened.activation
         if known not in _TO_PROBABILITY:
             ends = f"ends in '{known}'" if known else "comes from no activation that is known"
@@ -104,10 +116,10 @@ def decide_output(values: FloatArray, opened: Opened, member: Member) -> Output:
 
 
 def to_probabilities(
-    values: Tensor, opened: Opened, output: Output, order: tuple[int, ...], xp: Vocabulary = np
+    values: Tensor, opened: Opened | Outside, output: Output, order: tuple[int, ...], xp: Vocabulary = np
 ) -> Tensor:
     """Return probabilities (samples, classes) from the raw values (samples, columns) of an opened member."""
-    if output == "probabilities" and opened.precision in _HALF and values.shape[-1] > 1:
+    if output == "probabilities" and opened.precision in HALF and values.shape[-1] > 1:
         values = values / xp.sum(values, axis=-1, keepdims=True)
     return standardise(values, output, order, xp)
 

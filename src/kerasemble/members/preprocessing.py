@@ -16,12 +16,42 @@ _RANGES = {"0..1": (0.0, 1.0), "-1..1": (-1.0, 1.0), "0..255": (0.0, 255.0)}
 _CAFFE_MEANS_BGR = (103.939, 116.779, 123.68)
 _TORCH_MEANS, _TORCH_DEVIATIONS = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CONVENTIONS = (*_RANGES, "caffe", "torch")
+# Words for the order of colours and axes, which may go with a convention: "bgr+0..1".
+_ORDERS = ("bgr", "channels_first", "channels_last")
 # Images are resized unasked while their proportions change by at most this factor.
 _MOST_STRETCH = 2.5
 
 Range = tuple[float, float]
 # A symbolic Keras tensor.
 Symbol = Any
+
+
+class Convention(NamedTuple):
+    """What a member expects, as `preprocess="bgr+0..1"` says it.
+
+    Args:
+        scale: one of `CONVENTIONS`, None where values are to stay as they are.
+        bgr: colours in the order blue, green, red.
+        channels_first: it takes (channels, height, width).
+        channels_last: it takes (height, width, channels), and the data is (channels, height, width).
+    """
+
+    scale: str | None = None
+    bgr: bool = False
+    channels_first: bool = False
+    channels_last: bool = False
+
+
+def parse_convention(text: str) -> Convention | None:
+    """Return what a text such as "0..1", "caffe" or "bgr+0..1" says; None where it says nothing that is known."""
+    words = text.split("+")
+    scales = [word for word in words if word in CONVENTIONS]
+    orders = [word for word in words if word in _ORDERS]
+    known = len(scales) + len(orders) == len(words) == len(set(words)) and len(scales) <= 1
+    # "caffe" is in BGR order by itself; channels cannot come first and last.
+    if not known or {"bgr", "caffe"} <= set(words) or {"channels_first", "channels_last"} <= set(words):
+        return None
+    return Convention(scales[0] if scales else None, *(word in orders for word in _ORDERS))
 
 
 class Prepared(NamedTuple):
@@ -63,12 +93,21 @@ def prepare(tensor: Symbol, expected: tuple[int | None, ...] | None, options: Op
         KerasembleError: the data cannot become what the member expects by anything that is certain.
     """
     steps: list[str] = []
+    convention = options.convention
+    if convention.channels_last:
+        tensor = _move_channels(tensor, (0, 2, 3, 1), "channels last", options.name, steps)
+    if convention.channels_first and expected is not None and len(expected) == 3:
+        expected = (*expected[1:], expected[0])
     if expected is not None and len(expected) == 3:
         tensor = _fit_channels(tensor, expected[2], steps)
     tensor = _layers(tensor, options, steps)
-    tensor = _convention(tensor, options, steps)
+    if convention.bgr:
+        tensor = _reverse_colours(tensor, options.name, steps)
+    tensor = _scale(tensor, options, steps)
     if expected is not None:
         tensor = _fit_shape(tensor, expected, options, steps)
+    if convention.channels_first:
+        tensor = _move_channels(tensor, (0, 3, 1, 2), "channels first", options.name, steps)
     if "int" in options.dtype and "float" in tensor.dtype:
         # Left to the cast, 127 / 255 * 255 would become 126 on one backend and 127 on another.
         keras = import_keras()
@@ -81,7 +120,7 @@ class Options(NamedTuple):
 
     Args:
         name: of the member.
-        convention: that the member expects, where it was named.
+        convention: that the member expects, as far as it was named.
         layers: that make the member's input, where they were given.
         range: of the data, where it is known.
         dtype: that the member takes.
@@ -89,7 +128,7 @@ class Options(NamedTuple):
     """
 
     name: str
-    convention: str | None
+    convention: Convention
     layers: tuple[Any, ...]
     range: Range | None
     dtype: str
@@ -130,9 +169,25 @@ def _layers(tensor: Symbol, options: Options, steps: list[str]) -> Symbol:
     return tensor
 
 
-def _convention(tensor: Symbol, options: Options, steps: list[str]) -> Symbol:
+def _move_channels(tensor: Symbol, axes: tuple[int, ...], words: str, name: str, steps: list[str]) -> Symbol:
+    if len(tensor.shape) != 4:
+        msg = f"Member '{name}': preprocess says {words}, which is for images. A sample has {_shape(tensor.shape[1:])}."
+        raise KerasembleError(msg)
+    steps.append(words)
+    return import_keras().ops.transpose(tensor, axes)
+
+
+def _reverse_colours(tensor: Symbol, name: str, steps: list[str]) -> Symbol:
+    if tensor.shape[-1] != 3:
+        msg = f"Member '{name}' expects 'bgr', which is for 3 channels. The data has {tensor.shape[-1]}."
+        raise KerasembleError(msg)
+    steps.append("RGB to BGR")
+    return import_keras().ops.flip(tensor, axis=-1)
+
+
+def _scale(tensor: Symbol, options: Options, steps: list[str]) -> Symbol:
     keras = import_keras()
-    chosen = options.convention
+    chosen = options.convention.scale
     if chosen is None:
         return tensor
     if options.range is None:
@@ -142,7 +197,7 @@ def _convention(tensor: Symbol, options: Options, steps: list[str]) -> Symbol:
         )
         raise KerasembleError(msg)
     low, high = options.range
-    scale, offset = _rescaling(chosen, low, high)
+    scale, offset = rescaling(chosen, low, high)
     if chosen in ("caffe", "torch") and tensor.shape[-1] != 3:
         msg = f"Member '{options.name}' expects '{chosen}', which is for 3 channels. The data has {tensor.shape[-1]}."
         raise KerasembleError(msg)
@@ -155,8 +210,8 @@ def _convention(tensor: Symbol, options: Options, steps: list[str]) -> Symbol:
     return keras.layers.Rescaling(scale, offset, name=free_name("rescaling", options.taken), dtype="float32")(tensor)
 
 
-def _rescaling(chosen: str, low: float, high: float) -> tuple[Any, Any]:
-    """Return scale and offset, numbers or one for each channel, from low..high to a convention."""
+def rescaling(chosen: str, low: float, high: float) -> tuple[Any, Any]:
+    """Return scale and offset, numbers or one for each channel, from low..high to a convention's values."""
     span = high - low
     if chosen == "caffe":
         return 255 / span, [-255 * low / span - mean for mean in _CAFFE_MEANS_BGR]
@@ -193,11 +248,22 @@ def _fit_shape(tensor: Symbol, expected: tuple[int | None, ...], options: Option
     if len(expected) == 1 and None not in received and int(np.prod(received)) == expected[0]:
         steps.append(f"flatten to {expected[0]}")
         return keras.ops.reshape(tensor, (-1, expected[0]))
+    moved = _moved_channels(received, expected)
+    hint = f"Is it preprocess='{moved}'? " if moved else ""
     msg = (
-        f"Member '{options.name}' takes input of shape {_shape(expected)}; the data has {_shape(received)}. Only "
+        f"Member '{options.name}' takes input of shape {_shape(expected)}; the data has {_shape(received)}. {hint}Only "
         "images are resized unasked; give Member(..., preprocess=[layers]) that make one from the other, or other data."
     )
-    raise KerasembleError(msg)
+    raise KerasembleError(msg, {"preprocess": moved} if moved and options.convention == Convention() else {})
+
+
+def _moved_channels(received: tuple[int | None, ...], expected: tuple[int | None, ...]) -> str | None:
+    """Return the word that moves the channels of data to where a member has them, if that is what differs."""
+    if len(received) != 3 or len(expected) != 3:
+        return None
+    if expected[0] in (1, 3) and received[2] == expected[0]:
+        return "channels_first"
+    return "channels_last" if expected[2] in (1, 3) and received[0] == expected[2] else None
 
 
 def _check_stretch(received: tuple[int | None, int | None], wanted: tuple[int | None, int | None], name: str) -> None:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-import zipfile
+from pathlib import Path
 from typing import Any
 
 from kerasemble.core.errors import KerasembleError
-from kerasemble.members.files import check_file
+from kerasemble.members.inspection.archive import read_entry
+from kerasemble.members.inspection.record import Refused
 
 ENTRY = "kerasemble.json"
 FORMAT = 1
+# A record holds what was learned and every score: some 10 kB; with preprocessing layers, their weights as text.
+_MOST_BYTES = 2**28
 
 
 def read_record(path: str | os.PathLike[str]) -> dict[str, Any] | None:
@@ -20,17 +23,21 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     Raises:
         KerasembleError: the file is no model, or a newer version of kerasemble wrote it.
     """
-    target = check_file(path)
-    if target.suffix.lower() != ".keras":
+    target = Path(path)
+    if target.suffix.lower() != ".keras" or target.is_dir():
         return None
     try:
-        with zipfile.ZipFile(target) as archive:
-            if ENTRY not in archive.namelist():
-                return None
-            record = dict(json.loads(archive.read(ENTRY)))
+        content = read_entry(target, ENTRY, _MOST_BYTES)
+    except Refused as error:
+        msg = f"{target} {error.message}"
+        raise KerasembleError(msg) from error
+    if content is None:
+        return None
+    try:
+        record = dict(json.loads(content))
         version, complete = record["format"], {"fitted", "members", "report"} <= set(record)
-    except Exception as error:  # a damaged archive raises BadZipFile, zlib.error, NotImplementedError, ...
-        msg = f"{target} is damaged: {type(error).__name__} {error}. Save or copy it again."
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        msg = f"{target} is damaged: its {ENTRY} is no record ({error}). Save or copy it again."
         raise KerasembleError(msg) from error
     if version != FORMAT:
         msg = f"{target} was saved by a newer kerasemble ({record.get('kerasemble')}). Update kerasemble to open it."

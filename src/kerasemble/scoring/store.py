@@ -19,9 +19,9 @@ import numpy.typing as npt
 from kerasemble.core.alignment import InputSpec
 from kerasemble.core.arrays import FloatArray
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.files import atomic_target
-from kerasemble.members.files import sha256
-from kerasemble.members.member import Member, Model, name_of
+from kerasemble.core.files import atomic_target, sha256
+from kerasemble.members.loading import Loaded
+from kerasemble.members.member import Member, name_of
 
 _FORMAT = 1
 
@@ -84,9 +84,12 @@ def data_fingerprint(x: npt.NDArray[Any]) -> str:
     return digest.hexdigest()
 
 
-def member_key(member: Member, model: Model, inputs: InputSpec, steps: Sequence[str], data: str) -> str:
+def member_key(member: Member, loaded: Loaded, inputs: InputSpec, steps: Sequence[str], data: str) -> str:
     """Return the key of a member's raw answers: its content, how its input is made, and the data's fingerprint."""
-    content = sha256(member.path) if member.path is not None else _content(model, name_of(member))
+    file = None if loaded.inspection is None else loaded.inspection.sha256
+    # What a function builds is not in the file of weights.
+    whole = file is not None and not callable(member.architecture)
+    content = file if file is not None and whole else _content(loaded.model, name_of(member))
     convention = "" if member.layers else str(member.preprocess)
     layers = [_content(layer, name_of(member)) for layer in member.layers]
     parts = [content, convention, *layers, str(inputs), *steps, str(member.head), data]

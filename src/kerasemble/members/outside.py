@@ -1,0 +1,153 @@
+"""Members that are no Keras model: objects with `predict_proba`, functions, and files of saved predictions."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kerasemble.core.arrays import first
+from kerasemble.core.errors import KerasembleError
+from kerasemble.core.predictions import Predictions
+from kerasemble.core.tables import as_table
+from kerasemble.members.member import Member, name_of
+
+# What is asked of a function to learn how many classes it answers over.
+_ROWS_TO_ASK = 2
+
+
+class Outside(NamedTuple):
+    """A member that answers by itself, from the data as it is.
+
+    Args:
+        answer: from the data (samples, ...) and some of its rows to raw values (rows, columns).
+        columns: how many numbers it answers for a sample.
+        steps: where the answers come from, in words.
+        precision: the dtype that the answers are taken to be computed in.
+        classes: names in the order of the columns, where the object or file says.
+    """
+
+    answer: Callable[[npt.NDArray[Any], slice], npt.NDArray[Any]]
+    columns: int
+    steps: tuple[str, ...]
+    precision: str = "float32"
+    classes: tuple[str, ...] | None = None
+
+    def run(self, x: npt.NDArray[Any], rows: slice, batch_size: int) -> npt.NDArray[Any]:  # noqa: ARG002 - as Opened's
+        """Return the raw values (rows, columns) for some of the rows of `x`."""
+        return self.answer(x, rows)
+
+
+def open_outside(member: Member, x: npt.NDArray[Any], fingerprint: str) -> Outside:
+    """Return a member that is no Keras model, ready to answer for the data.
+
+    Args:
+        member: an estimator, a function or a file of saved predictions.
+        x: (samples, ...) data.
+        fingerprint: of the data; a file that names another is refused.
+
+    Raises:
+        KerasembleError: it does not answer with numbers (samples, columns), or the file is of other rows.
+    """
+    if member.kind == "predictions":
+        return _from_file(member, len(x), fingerprint)
+    if member.kind == "estimator":
+        return _from_estimator(member, x)
+    answer = _checked(member, member.source)
+    return Outside(answer, answer(x, slice(0, _ROWS_TO_ASK)).shape[1], ("by a function",))
+
+
+def _from_estimator(member: Member, x: npt.NDArray[Any]) -> Outside:
+    source = member.source
+    steps = [f"by {type(source).__name__}"]
+    features = getattr(source, "n_features_in_", None)
+    if x.ndim > 2 and features == int(np.prod(x.shape[1:])):
+        steps.insert(0, f"flatten to {features}")
+        answer = _checked(member, lambda rows: source.predict_proba(rows.reshape(len(rows), -1)))
+    else:
+        answer = _checked(member, source.predict_proba)
+    columns = answer(x, slice(0, _ROWS_TO_ASK)).shape[1]
+    named = getattr(source, "classes_", None)
+    classes = None if named is None else tuple(map(str, np.asarray(named).tolist()))
+    # Numbers from 0 on are what members without names have.
+    counted = classes is None or len(classes) != columns or classes == tuple(map(str, range(columns)))
+    return Outside(answer, columns, tuple(steps), classes=None if counted else classes)
+
+
+def _checked(
+    member: Member, function: Callable[[npt.NDArray[Any]], Any]
+) -> Callable[[npt.NDArray[Any], slice], npt.NDArray[Any]]:
+    """Return `function` as an answer: whatever it raises or returns that is no table names the member."""
+    name = name_of(member)
+
+    def answer(x: npt.NDArray[Any], rows: slice) -> npt.NDArray[Any]:
+        part = x[rows]
+        try:
+            returned = np.asarray(function(part))
+        except Exception as error:  # the user's own code may raise anything
+            said = str(error).splitlines()
+            msg = f"Member '{name}' failed when it was run: {type(error).__name__}: {said[0] if said else ''}"
+            raise KerasembleError(msg) from error
+        table = as_table(name, returned)
+        if len(table) != len(part):
+            msg = f"Member '{name}' returned {len(table)} rows for {len(part)} samples. Return one for each, in order."
+            raise KerasembleError(msg)
+        return table if table.ndim == 2 else table[:, None]
+
+    return answer
+
+
+def _from_file(member: Member, samples: int, fingerprint: str) -> Outside:
+    path = Path(os.fspath(member.source))
+    saved = _read(path, member)
+    if len(saved.table) != samples:
+        msg = (
+            f"Member '{member.name}': {path} has predictions for {len(saved.table)} rows, the data has {samples}. "
+            "Saved predictions take part for the rows that they were made for, in that order."
+        )
+        raise KerasembleError(msg)
+    if saved.data is not None and saved.data != fingerprint:
+        msg = (
+            f"Member '{member.name}': {path} was made from other data, or from these rows in another order. Run the "
+            "model on this data again, or give the data that the predictions were made for."
+        )
+        raise KerasembleError(msg)
+    table = saved.table if saved.table.ndim == 2 else saved.table[:, None]
+    precision = "float16" if table.dtype == np.float16 else "float32"
+    return Outside(lambda _x, rows: table[rows], table.shape[1], ("from saved predictions",), precision, saved.classes)
+
+
+class _Saved(NamedTuple):
+    table: npt.NDArray[Any]
+    classes: tuple[str, ...] | None = None
+    data: str | None = None
+
+
+def _read(path: Path, member: Member) -> _Saved:
+    """Return what is in a file of predictions: an array, or one member of what `Predictions.save` wrote."""
+    try:
+        with path.open("rb") as handle:
+            content = np.load(handle, allow_pickle=False)
+            arrays = {} if isinstance(content, np.ndarray) else {key: content[key] for key in content.files}
+    except Exception as error:  # NumPy raises ValueError, BadZipFile, EOFError, OSError, ... for a bad file
+        msg = f"{path} cannot be read as saved predictions: {str(error).splitlines()[0]}."
+        raise KerasembleError(msg) from error
+    if not arrays and isinstance(content, np.ndarray):
+        return _Saved(as_table(name_of(member), content))
+    if {"values", "members", "classes", "record"} <= set(arrays):
+        seen = Predictions.load(path)
+        if member.head is None and len(seen.members) > 1:
+            msg = f"{path} has {len(seen.members)} members: {first(seen.members, 20)}. Choose one with head=NAME."
+            raise KerasembleError(msg)
+        chosen = seen.only([member.head or seen.members[0]])
+        counted = chosen.classes == tuple(map(str, range(len(chosen.classes))))
+        return _Saved(next(iter(chosen.each())), None if counted else chosen.classes, seen.data)
+    key = member.head or next(iter(arrays), "")
+    if (len(arrays) != 1 and member.head is None) or key not in arrays:
+        msg = f"{path} has the arrays {first(list(arrays), 20) or 'none'}. Choose one with head=NAME."
+        raise KerasembleError(msg)
+    return _Saved(as_table(name_of(member), arrays[key]))

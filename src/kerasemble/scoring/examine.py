@@ -1,0 +1,173 @@
+"""One look at members and data: what is wrong with how they are read."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections import Counter
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kerasemble.core.alignment import InputSpec
+from kerasemble.core.arrays import FloatArray, IntArray
+from kerasemble.core.errors import KerasembleError
+from kerasemble.core.labels import encode_labels
+from kerasemble.core.predictions import Predictions
+from kerasemble.evaluation.class_order import find_background
+from kerasemble.evaluation.finding import Finding, Level
+from kerasemble.evaluation.suspicions import suspicions
+from kerasemble.members.convention_trials import try_conventions
+from kerasemble.members.member import Member, name_of
+from kerasemble.members.opening import Opened, decide_output, to_probabilities
+from kerasemble.scoring.scoring import Answer, Scoring
+
+
+class Examined(NamedTuple):
+    """What a look showed.
+
+    Args:
+        findings: those of single members first, in the order in which a member is read.
+        classes: of the members that can be read; None where they cannot be compared.
+    """
+
+    findings: tuple[Finding, ...]
+    classes: tuple[str, ...] | None
+
+
+def examine(
+    scoring: Scoring, members: Sequence[Member], y: npt.ArrayLike | None, classes: Sequence[object] | None = None
+) -> Examined:
+    """Return what is wrong with members, which went through `as_members`, on the data of `scoring`.
+
+    Raises:
+        KerasembleError: the labels cannot be used.
+    """
+    findings: list[Finding] = []
+    fitting = [member for member in members if _takes_the_data(scoring, member, findings)]
+    inputs = scoring.describe_input(fitting) if fitting else InputSpec(())
+    answers = [answer for member in fitting for answer in _answer(scoring, member, inputs, findings)]
+    answers = _without_background(answers, y, classes, findings)
+    if not answers:
+        return Examined(tuple(findings), None)
+    try:
+        seen = scoring.align(answers, inputs, classes)
+    except KerasembleError as error:
+        findings.append(Finding("classes", str(error), "", level="error", blocks=True))
+        return Examined(tuple(findings), None)
+    labels = None if y is None else encode_labels(y, seen.classes, seen.samples, ordered=seen.ordered)
+    suspected = suspicions(seen, labels)
+    if labels is not None:
+        # A scale under which classes in another order look like those assumed is not the right one.
+        ordered = {finding.member for finding in suspected if finding.fault == "class order"}
+        for answer in answers:
+            if answer.member.name not in ordered:
+                findings += _other_scale(scoring, answer, inputs, seen, labels)
+    # What is read in another scale answers anything: whatever else is odd about it says nothing yet.
+    odd = {finding.member for finding in findings}
+    findings += [finding for finding in suspected if finding.member is None or finding.member not in odd]
+    return Examined(tuple(findings), seen.classes)
+
+
+def _from_error(fault: str, member: Member, error: KerasembleError) -> Finding:
+    level: Level = "proposal" if error.options else "error"
+    return Finding(fault, str(error), "", name_of(member), level, error.options, blocks=True)
+
+
+def _takes_the_data(scoring: Scoring, member: Member, findings: list[Finding]) -> bool:
+    try:
+        scoring.open(member, scoring.describe_input([member]))
+    except KerasembleError as error:
+        findings.append(_from_error("input", member, error))
+        return False
+    return True
+
+
+def _answer(scoring: Scoring, member: Member, inputs: InputSpec, findings: list[Finding]) -> list[Answer]:
+    """Return the member's answer, or nothing where it is not what a member may answer."""
+    fault = "run"
+    try:
+        answer = scoring.answer(member, inputs)
+        fault = "output"
+        decide_output(answer.values, answer.opened, member)
+    except KerasembleError as error:
+        findings.append(_from_error(fault, member, error))
+        return []
+    return [answer]
+
+
+def _without_background(
+    answers: Sequence[Answer], y: npt.ArrayLike | None, classes: Sequence[object] | None, findings: list[Finding]
+) -> list[Answer]:
+    """Return the answers without those that have one column more than there are classes, which is no class."""
+    widths = Counter(max(2, answer.values.shape[1]) - len(answer.member.ignore) for answer in answers)
+    if y is None or not answers:
+        return list(answers)
+    count = len(classes) if classes is not None else min(widths)
+    kept = []
+    for answer in answers:
+        extra = answer.values.shape[1] - len(answer.member.ignore) - count
+        found = _background(answer, y, classes, count) if extra == 1 and not answer.member.ignore else None
+        if found is None:
+            kept.append(answer)
+        else:
+            findings.append(found)
+    return kept
+
+
+def _background(answer: Answer, y: npt.ArrayLike, classes: Sequence[object] | None, count: int) -> Finding | None:
+    member, opened, raw, _ = answer
+    names = tuple(map(str, classes)) if classes is not None else tuple(map(str, range(count)))
+    try:
+        labels = encode_labels(y, names, len(raw))
+    except KerasembleError:
+        return None  # the labels may well be of all its columns; whoever uses them says what is wrong
+    width = raw.shape[1]
+    values = to_probabilities(raw, opened, decide_output(raw, opened, member), tuple(range(width)))
+    column = find_background(values, labels, count)
+    if column is None:
+        return None
+    name = f" ('{member.classes[column]}')" if member.classes is not None else ""
+    return Finding(
+        "background",
+        f"Member '{member.name}' has {width} columns for {count} classes, and without column {column}{name} the others "
+        "agree with the labels.",
+        f"Pass ignore=[{column}], which leaves it out.",
+        name_of(member),
+        "proposal",
+        {"ignore": (column,)},
+        blocks=True,
+    )
+
+
+def _other_scale(
+    scoring: Scoring, answer: Answer, inputs: InputSpec, seen: Predictions, labels: IntArray
+) -> list[Finding]:
+    """Return the proposal of another scale or order of colours, where the member does far better by it."""
+    member = answer.member
+    # Layers of the user's own are meant; what is no Keras model takes the data as it is; colours are sought at the end.
+    if not isinstance(answer.opened, Opened) or member.layers or member.convention.channels_last:
+        return []
+    if seen.alignment is None:
+        return []
+    reading = seen.alignment.readings[seen.members.index(name_of(member))]
+    words = [] if member.preprocess is None else str(member.preprocess).split("+")
+    axes = [word for word in words if word == "channels_first"]
+    given = "+".join(word for word in words if word not in axes) or None
+    plain = dataclasses.replace(member, preprocess="+".join(axes) or None)
+    opened = answer.opened if given is None else scoring.open(plain, InputSpec(inputs.shape))
+
+    # Filled up to whole batches of the size that was run before, so that nothing is compiled for another shape.
+    size = min(scoring.batch_size, len(scoring.x))
+
+    def run(rows: npt.NDArray[Any]) -> FloatArray:
+        whole = np.concatenate([rows, np.repeat(rows[-1:], -len(rows) % size, axis=0)])
+        raw = opened.run(whole, slice(0, len(whole)), size)[: len(rows)]
+        return np.asarray(to_probabilities(raw, answer.opened, reading.output, reading.order))
+
+    found = try_conventions(run, scoring.x, labels, given, scoring.data_range, name=name_of(member))
+    if found is None or not axes:
+        return [] if found is None else [found]
+    options = {**found.options, "preprocess": "+".join([*axes, *([found.options["preprocess"] or ""])]).strip("+")}
+    return [dataclasses.replace(found, options=options)]
