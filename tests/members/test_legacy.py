@@ -197,7 +197,8 @@ def test_masks_that_agree_or_that_nothing_uses_are_no_reason_to_refuse():
     same = graph(X, embedding, dense, called("Add", "a", on("e", "d")), called("LSTM", "y", on("a")))
     unused = graph(X, embedding, called("Add", "a", on("e", "x")), called("Flatten", "y", on("a")))
     ended = graph(X, embedding, called("LSTM", "h", on("e")), called("Add", "y", on("h", "x")))
-    for model in (same, unused, ended):
+    named = graph(X, embedding, called("LSTM", "y", on("e", mask=["x", 0, 0])))
+    for model in (same, unused, ended, named):
         assert without_other_masks(model)[0] is model
 
 

@@ -94,6 +94,7 @@ CODE = {"class_name": "__lambda__", "config": {"value": {"code": "4wEAAAA="}}}
         ("vocabulary", thing("TextVectorization", name="h", vocabulary=["a"], idf_weights="weights.txt")),
         ("custom-class", thing("Mine", "my_package.layers", name="h")),
         ("custom-class", thing("Mine", None, name="h")),
+        ("custom-class", thing("Mine", None, name="h") | {"registered_name": "my_layers>Mine"}),
         ("custom-class", thing("Activation", name="h", activation="mine")),
         ("config", dense(bias_initializer={"class_name": "__numpy__", "config": {"value": "a", "dtype": "U9"}})),
         ("config", dense(bias_initializer={"class_name": "__numpy__", "config": {"value": [{}], "dtype": "int8"}})),

@@ -205,6 +205,8 @@ def _judge(found: Examined, config: object, weights: Weights, asked: Asked) -> N
     # Keras up to 2.2.2 wrote a Sequential's layers to .h5 as a list.
     if not isinstance(config, dict) and not (isinstance(config, list) and found.layout == "h5"):
         raise Refused("config", f"holds a configuration that is a {type(config).__name__}. Save the model again.")
+    if _at(config, "config", "layers") == []:
+        raise Refused("config", "holds a model without layers. Save the model again with model.save('model.keras').")
     mended = mend(config, weights, found.layout)
     found.learn(mended=mended.done)
     structure, warnings, vouched = check_vouched(

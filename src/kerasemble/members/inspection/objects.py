@@ -131,7 +131,9 @@ def _check_class(item: _Item, policy: Policy, ignored: dict[str, None]) -> Known
     if policy.trust and name in CODE_LAYERS | CONTROL_FLOW:
         return None
     package = module.partition(".")[0] if isinstance(module, str) else ""
-    if not own or package in _NOT_CUSTOM:
+    # What @keras.saving.register_keras_serializable(package=...) writes.
+    theirs = known is None and module is None and registered == f"{str(registered).rpartition('>')[0]}>{name}"
+    if not (own or theirs) or package in _NOT_CUSTOM:
         msg = f"asks for '{place}'{where}, which no model needs. Get the model from whoever made it without that."
         raise Refused("function" if function else "class", msg)
     if item.training:

@@ -37,11 +37,19 @@ _Masks = frozenset[object]
 
 
 class _Call(NamedTuple):
-    """One call of a layer."""
+    """One call of a layer.
+
+    Args:
+        layer: that is called.
+        number: which of its calls it is.
+        inputs: the tensors that it is given, those by name among them.
+        unnamed: how many of them are not given by name.
+    """
 
     layer: Json
     number: int
     inputs: tuple[_Tensor, ...]
+    unnamed: int = 1
 
 
 def without_other_masks(layer: Json) -> tuple[Json, Iterable[str]]:
@@ -56,7 +64,7 @@ def without_other_masks(layer: Json) -> tuple[Json, Iterable[str]]:
     carried = _carried(calls)
     for call in calls:
         given = [carried.get(tensor, frozenset()) for tensor in call.inputs]
-        if _is_other(call.layer, given) and _is_used_after(call, calls):
+        if _is_other(call, given) and _is_used_after(call, calls):
             msg = (
                 f"masks a sequence that goes through the {call.layer['class_name']} layer '{name_of(call.layer)}', "
                 "where Keras 3 hands masks on otherwise. Build it without mask_zero or Masking, and train it again."
@@ -65,14 +73,14 @@ def without_other_masks(layer: Json) -> tuple[Json, Iterable[str]]:
     return layer, NOTHING
 
 
-def _is_other(layer: Json, given: list[_Masks]) -> bool:
+def _is_other(call: _Call, given: list[_Masks]) -> bool:
     """Whether what a layer hands on, or uses, differs where its inputs have these masks."""
-    name = layer["class_name"]
+    name = call.layer["class_name"]
     if not any(given):
         return False
-    if layers_of(layer):
-        return any(each["class_name"] in (*_MERGING, *_RESHAPING) for each in _every(layer))
-    if name in _RECURRENT and len(given) > 1:
+    if layers_of(call.layer):
+        return any(each["class_name"] in (*_MERGING, *_RESHAPING) for each in _every(call.layer))
+    if name in _RECURRENT and call.unnamed > 1:
         return bool(given[0])
     return name in _RESHAPING or (name in _MERGING and len(set(given)) > 1)
 
@@ -128,7 +136,8 @@ def _in_graph(model: Json) -> Iterable[_Call]:
                 return ref
 
             mapped(node, names, note)
-            yield _Call(layer, number, tuple(found))
+            unnamed = len(node) if node and all(isinstance(item, list) for item in node) else 1
+            yield _Call(layer, number, tuple(found), unnamed)
 
 
 def _in_list(model: Json) -> Iterable[_Call]:
