@@ -19,7 +19,7 @@ def made(tmp_path_factory):
     """A folder of files of Keras 2, each with what tf_keras computes from it."""
     for package in ("tensorflow", "tf_keras"):
         if importlib.util.find_spec(package) is None:
-            pytest.skip(f"{package} is not installed: make test-legacy")
+            pytest.skip(f"{package} is not installed: make legacy")
     folder = tmp_path_factory.mktemp("legacy")
     command = [sys.executable, HERE / "make.py", folder, *sorted(REAL.glob("*.hdf5"))]
     done = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -100,7 +100,14 @@ def test_nothing_is_found_wrong_with_members_that_are_right():
     checked = ke.check([right(1), right(2), right(3)], X, Y, classes=NAMES)
     assert (checked.ok, checked.findings, checked.accepted) == (True, (), ())
     assert repr(checked) == "Nothing wrong was found with 3 members on 400 rows."
-    assert ke.check([right(1), right(2)], X).ok
+    assert ke.check([right(1), right(2)], X).findings == ()
+
+
+def test_43_44_without_labels_bytes_that_nothing_rescales_are_warned_of():
+    (found,) = ke.check([right(1), ke.Member(knowing(), name="odd")], X).findings
+    assert (found.member, found.fault, found.level) == ("odd", "preprocessing", "warning")
+    rescaling = keras.Sequential([keras.Input((4, 4, 3)), layers.Rescaling(1 / 255), knowing()], name="rescaling")
+    assert ke.check([right(1), rescaling], X).findings == ()
 
 
 def test_combine_says_what_it_found_and_reads_members_as_proposed_where_it_may():

@@ -15,13 +15,17 @@ from kerasemble.core.arrays import FloatArray, IntArray
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.labels import encode_labels
 from kerasemble.core.predictions import Predictions
-from kerasemble.evaluation.class_order import find_background
+from kerasemble.evaluation.class_order import find_background, find_class_order
 from kerasemble.evaluation.finding import Finding, Level
 from kerasemble.evaluation.suspicions import suspicions
 from kerasemble.members.convention_trials import try_conventions
 from kerasemble.members.member import Member, name_of
 from kerasemble.members.opening import Opened, decide_output, to_probabilities
+from kerasemble.members.preprocessing import detect_range
 from kerasemble.scoring.scoring import Answer, Scoring
+
+# Keras layers that bring data into the range that a model was trained on.
+_RESCALING = {"Rescaling", "Normalization"}
 
 
 class Examined(NamedTuple):
@@ -58,12 +62,11 @@ def examine(
         return Examined(tuple(findings), None)
     labels = None if y is None else encode_labels(y, seen.classes, seen.samples, ordered=seen.ordered)
     suspected = suspicions(seen, labels)
-    if labels is not None:
-        # A scale under which classes in another order look like those assumed is not the right one.
-        ordered = {finding.member for finding in suspected if finding.fault == "class order"}
+    if labels is None:
+        findings += [found for answer in answers for found in _bytes_as_they_are(scoring, answer)]
+    else:
         for answer in answers:
-            if answer.member.name not in ordered:
-                findings += _other_scale(scoring, answer, inputs, seen, labels)
+            findings += _other_scale(scoring, answer, inputs, seen, labels)
     # What is read in another scale answers anything: whatever else is odd about it says nothing yet.
     odd = {finding.member for finding in findings}
     findings += [finding for finding in suspected if finding.member is None or finding.member not in odd]
@@ -141,6 +144,24 @@ def _background(answer: Answer, y: npt.ArrayLike, classes: Sequence[object] | No
     )
 
 
+def _bytes_as_they_are(scoring: Scoring, answer: Answer) -> list[Finding]:
+    """Return a warning where a member that rescales nothing is fed 0..255, which only labels could show to be right."""
+    member, opened = answer.member, answer.opened
+    if not isinstance(opened, Opened) or member.preprocess is not None or detect_range(scoring.x) != (0.0, 255.0):
+        return []
+    kinds = {type(layer).__name__ for layer in opened.model._flatten_layers()}  # noqa: SLF001 - `layers` is not deep
+    if kinds & _RESCALING:
+        return []
+    return [
+        Finding(
+            "preprocessing",
+            f"Member '{member.name}' is fed values of 0..255 and has no layer that rescales them.",
+            "If it was trained on others, give it preprocess='0..1', '-1..1', ...; with labels this would be tried.",
+            name_of(member),
+        )
+    ]
+
+
 def _other_scale(
     scoring: Scoring, answer: Answer, inputs: InputSpec, seen: Predictions, labels: IntArray
 ) -> list[Finding]:
@@ -151,7 +172,11 @@ def _other_scale(
         return []
     if seen.alignment is None:
         return []
-    reading = seen.alignment.readings[seen.members.index(name_of(member))]
+    place = seen.members.index(name_of(member))
+    reading = seen.alignment.readings[place]
+    # Under a wrong scale or order of colours classes may seem to be in another order, and the other way round: what
+    # explains more of the labels is meant.
+    order = find_class_order(seen.values[place], labels)
     words = [] if member.preprocess is None else str(member.preprocess).split("+")
     axes = [word for word in words if word == "channels_first"]
     given = "+".join(word for word in words if word not in axes) or None
@@ -166,7 +191,8 @@ def _other_scale(
         raw = opened.run(whole, slice(0, len(whole)), size)[: len(rows)]
         return np.asarray(to_probabilities(raw, answer.opened, reading.output, reading.order))
 
-    found = try_conventions(run, scoring.x, labels, given, scoring.data_range, name=name_of(member))
+    least = 0.0 if order is None else order.after
+    found = try_conventions(run, scoring.x, labels, given, scoring.data_range, name=name_of(member), least=least)
     if found is None or not axes:
         return [] if found is None else [found]
     options = {**found.options, "preprocess": "+".join([*axes, *([found.options["preprocess"] or ""])]).strip("+")}

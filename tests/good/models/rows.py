@@ -86,7 +86,7 @@ def normalised() -> Model:
 @good
 def categories() -> Model:
     source = keras.Input((1,), dtype="int64")
-    x = layers.Concatenate()([layers.CategoryEncoding(5, "multi_hot")(source), layers.Hashing(4, "multi_hot")(source)])
+    x = layers.Concatenate()([layers.CategoryEncoding(5, "multi_hot")(source), layers.CategoryEncoding(7)(source)])
     return keras.Model(source, classify(x))
 
 

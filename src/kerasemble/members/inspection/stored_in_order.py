@@ -35,14 +35,14 @@ def check_in_order(top: Layer, shaped: Shaped, weights: Weights, arrays: Mapping
     """Check an `.h5` file's weights, which Keras sets by the order of the layers; return those that no layer takes."""
     graph = top.model
     by_path = {path.removeprefix(_ROOT): array for path, array in arrays.items()}
-    stored = {layer.name: layer.weights for layer in weights.layers or () if layer.weights}
+    stored = {_plain(layer.name): layer.weights for layer in weights.layers or () if layer.weights}
     layers = [graph.layers[name] for name in graph.saved] if graph is not None else []
-    wanted = [each for each in layers if each.name in stored or has_weights(each, shaped)]
+    wanted = [each for each in layers if _plain(each.name) in stored or has_weights(each, shaped)]
     for layer in wanted:
-        if layer.name not in stored:
+        if _plain(layer.name) not in stored:
             msg = f"stores no weights of layer '{layer.path}', which would be random. {CURE}"
             raise Refused("unstored-weights", msg)
-    names = [layer.name for layer in wanted]
+    names = [_plain(layer.name) for layer in wanted]
     if names != list(stored):
         place = next((i for i, pair in enumerate(zip(names, stored, strict=False)) if len(set(pair)) > 1), len(names))
         found = f"'{list(stored)[place]}'" if place < len(stored) else "none"
@@ -51,11 +51,16 @@ def check_in_order(top: Layer, shaped: Shaped, weights: Weights, arrays: Mapping
         raise Refused("layer-order", msg)
     taken = set()
     for layer in wanted:
-        paths = [path.removeprefix(_ROOT) for path in stored[layer.name]]
+        paths = [path.removeprefix(_ROOT) for path in stored[_plain(layer.name)]]
         taken |= set(paths)
         _check_names(layer, paths)
         _check_shapes(layer, shaped, [by_path[path].shape for path in paths if path in by_path])
     return [path for path in by_path if path not in taken and not path.startswith("top_level_model_weights")]
+
+
+def _plain(name: str) -> str:
+    """Return a layer's name as Keras 3 allows it: names of Keras 2 may have slashes, which mending replaces."""
+    return name.replace("/", "_")
 
 
 def _check_names(layer: Layer, paths: Sequence[str]) -> None:
