@@ -87,7 +87,8 @@ def test_28_a_member_with_its_classes_in_another_order_gets_their_names_in_that_
     (finding,) = looked_at.suspicions(dataclasses.replace(wrong, classes=("x", "y", "z")), labels)
     assert (finding.fault, finding.member, finding.level) == ("class order", "b", "proposal")
     assert finding.options == {"classes": ["xyz"[index] for index in order]}
-    assert f"classes=[{', '.join(finding.options['classes'])}]" in finding.remedy
+    names = ", ".join(repr(name) for name in finding.options["classes"])
+    assert f"classes=[{names}]" in finding.remedy
     assert f"{sum(order[i] != i for i in range(3))} of 3 are elsewhere" in finding.evidence
 
 

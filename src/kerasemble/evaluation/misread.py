@@ -67,7 +67,7 @@ def _class_order(predictions: Predictions, name: str, found: ClassOrder) -> Find
         f"Member '{name}' is right in {found.before:.0%} of {predictions.samples} rows, and in {found.after:.0%} with "
         f"its classes in another order, in which {found.moved} of {len(classes)} are elsewhere."
     )
-    remedy = f"If they are, give the member classes=[{first(names, 20)}]."
+    remedy = f"If they are, give the member classes=[{first([repr(name) for name in names], 20)}]."
     return Finding("class order", evidence, remedy, name, "proposal", {"classes": names})
 
 

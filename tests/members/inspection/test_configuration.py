@@ -54,6 +54,13 @@ def test_a_model_is_accepted_with_what_it_is():
     assert (structure.layers, structure.largest, warnings) == (1, 4, ())
 
 
+def test_a_layer_whose_stored_name_has_slashes_is_the_one_without():
+    arrays = stored((4, 3), (3,), folder="model_weights/block/out").arrays
+    layers = (StoredLayer("block/out", tuple(array.path for array in arrays)),)
+    structure, warnings = check_configuration(sequential(dense("block_out")), Weights(arrays, layers))
+    assert (structure.layers, warnings) == (1, ())
+
+
 def test_an_activation_is_seen_through_what_does_not_change_it():
     layers = [dense(), thing("Dropout", name="d", rate=0.5), thing("Reshape", name="r", target_shape=[3, 1])]
     structure, _ = check_configuration(sequential(*layers, thing("Activation", name="a", activation="linear")), WEIGHTS)
