@@ -43,7 +43,8 @@ from kerasemble.members.listing import load_members
 from kerasemble.members.member import Member
 from kerasemble.scoring.check import Checked, check
 from kerasemble.scoring.predict import predict
-from kerasemble.scoring.sources import load_data
+from kerasemble.scoring.sources.opening import load_data
+from kerasemble.scoring.stored import Stored, load_store
 
 __version__ = _version("kerasemble")
 
@@ -71,6 +72,7 @@ __all__ = [
     "RankAverage",
     "Report",
     "Stacking",
+    "Stored",
     "TrimmedMean",
     "WeightedAverage",
     "WeightedGeometricAverage",
@@ -82,6 +84,7 @@ __all__ = [
     "load",
     "load_data",
     "load_members",
+    "load_store",
     "predict",
 ]
 

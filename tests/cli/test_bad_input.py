@@ -16,15 +16,15 @@ COMMAND = [sys.executable, "-c", "from kerasemble.cli import main; main()"]
 # Ctrl-C at the moment when the first member has run.
 INTERRUPTED = """
 import os, signal
-from kerasemble.scoring.store import Store
+from kerasemble.scoring.shards import Shards
 
-put = Store.put
+put = Shards.put
 
 def interrupted(*args):
     put(*args)
     os.kill(os.getpid(), signal.SIGINT)
 
-Store.put = interrupted
+Shards.put = interrupted
 from kerasemble.cli import main
 main()
 """
@@ -224,7 +224,7 @@ def test_129_ctrl_c_ends_with_130_leaves_no_half_file_and_goes_on_from_the_store
     assert "Interrupted." in result.stderr
     assert "Traceback" not in result.stderr
     assert list(tmp_path.iterdir()) == [store]
-    assert not [path.name for path in store.iterdir() if path.name.startswith(".")]
+    assert {path.name for path in store.rglob(".*")} == {".lock"}
     assert kerasemble("combine", *models, *options, "--quiet").code == 0
 
 

@@ -136,10 +136,10 @@ def test_a_store_is_used_by_the_next_command(kerasemble, files, tmp_path):
     store = tmp_path / "run"
     common = (files / "a.keras", files / "b.h5", "--data", files / "valid.npz", "--store", store, "--quiet")
     assert kerasemble("combine", *common, "--out", tmp_path / "one.keras").code == 0
-    shards = {path.name: path.stat().st_mtime_ns for path in store.glob("*.npy")}
+    shards = {path: path.stat().st_mtime_ns for path in store.rglob("0*.npy")}
     assert len(shards) == 2
     assert kerasemble("combine", *common, "--out", tmp_path / "two.keras").code == 0
-    assert {path.name: path.stat().st_mtime_ns for path in store.glob("*.npy")} == shards
+    assert {path: path.stat().st_mtime_ns for path in store.rglob("0*.npy")} == shards
 
 
 @pytest.mark.slow
@@ -204,3 +204,54 @@ def test_85_an_ensemble_is_not_scored_on_the_rows_that_it_was_fitted_to_unless_a
     assert "'ensemble' was fitted to these very rows" in refused.err
     assert kerasemble("evaluate", out, *models, *common, "--fitted-rows").code == 0
     assert kerasemble("evaluate", out, *models, "--data", files / "test.npz").code == 0
+
+
+def test_compare_reads_a_store_and_opens_no_model(kerasemble, files, tmp_path):
+    store, models = tmp_path / "run", [files / name for name in MODELS]
+    predicted = kerasemble("predict", *models, "--data", files / "valid.npz", "--store", store)
+    assert predicted.code == 0, predicted.err
+    assert f"Written: {store}" in predicted.out
+    result = kerasemble("compare", "--store", store, "--json", "--cv", "3")
+    assert result.code == 0, result.err
+    found = json.loads(result.out)
+
+    import kerasemble as ke
+
+    data = ke.load_data(files / "valid.npz")
+    members = [ke.Member(path) for path in models]
+    wanted = ke.compare(ke.predict(members, data.x, classes=data.classes), data.y, cv=3).to_json()
+    assert found["scores"] == wanted["scores"]
+    shown = kerasemble("compare", "--store", store, "--combiner", "average", "--combiner", "majority-vote")
+    assert "majority vote" in shown.out
+
+
+def test_compare_takes_labels_of_their_own(kerasemble, files, tmp_path):
+    store = tmp_path / "run"
+    np.save(tmp_path / "x.npy", np.load(files / "valid.npz")["x"])
+    np.save(tmp_path / "y.npy", np.load(files / "valid.npz")["y"])
+    models = [files / name for name in MODELS]
+    assert kerasemble("predict", *models, "--data", tmp_path / "x.npy", "--store", store, "--quiet").code == 0
+    without = kerasemble("compare", "--store", store)
+    assert without.code == 2
+    assert "has no labels. Give them: --labels y.npy" in without.err
+    assert kerasemble("compare", "--store", store, "--labels", tmp_path / "y.npy").code == 0
+    wrong = kerasemble("compare", "--store", store, "--labels", files / "valid.npz")
+    assert wrong.code == 2
+    assert "is an archive of arrays" in wrong.err
+    assert kerasemble("compare", "--store", tmp_path).code == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ([], "Nothing would be kept. Give --out FILE.npz, --store FOLDER"),
+        (["--out", "p.npz", "--ray", "local"], "--ray writes into a store. Give --store"),
+        (["--out", "p.npz", "--actors", "2"], "--actors goes with --ray"),
+        (["--store", "run", "--dtype", "int8"], "'int8' is not one of"),
+        (["--out", "p.npz", "--label", "y"], "takes no label="),
+    ],
+)
+def test_predict_says_which_options_go_together(kerasemble, files, options, said):
+    result = kerasemble("predict", files / "a.keras", "--data", files / "valid.npz", *options)
+    assert result.code == 2
+    assert said in result.err

@@ -90,12 +90,12 @@ def test_a_target_that_cannot_be_a_file_is_refused(tmp_path, name, says):
 
 def test_a_folder_that_may_not_be_written_to_is_refused(tmp_path, monkeypatch):
     # Permission bits would not do: the superuser, as whom containers run tests, may write anywhere.
-    def denied(**options):
-        raise PermissionError(13, "Permission denied", options["dir"])
+    def denied(path, *_):
+        raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr("tempfile.mkstemp", denied)
+    monkeypatch.setattr("os.open", denied)
     with (
-        pytest.raises(KerasembleError, match=r"out\.npz cannot be written: Permission denied.*may write to"),
+        pytest.raises(KerasembleError, match=r"out\.npz could not be written: Permission denied.*may write to"),
         atomic_target(tmp_path / "out.npz", overwrite=False),
     ):
         pytest.fail("the block ran")

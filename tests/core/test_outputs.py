@@ -7,7 +7,7 @@ import pytest
 from scipy.special import expit, log_softmax, softmax
 
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.outputs import check_finite, decide, diagnose, diagnose_column, standardise
+from kerasemble.core.outputs import check_finite, decide, look_at, standardise
 
 SAMPLES = 400
 
@@ -34,7 +34,7 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_models_return_is_told_apart_in_every_precision(kind, classes, dtype):
     values = KINDS[kind](logits(classes), dtype).astype(dtype)
-    assert diagnose(values, dtype).kind == kind
+    assert look_at(values, "vit", dtype).kind == kind
 
 
 HIDDEN = {
@@ -125,7 +125,7 @@ COLUMN = logits(2)[:, 1] - logits(2)[:, 0]
     ids=["sigmoid", "half-sigmoid", "64-logits", "76-label-indices", "75-percentages", "negative"],
 )
 def test_one_column_is_a_probability_or_a_logit_or_refused(values, kind):
-    assert diagnose_column(values).kind == kind
+    assert look_at(values[:, None], "vit").kind == kind
 
 
 def test_one_column_becomes_two_that_sum_to_one():

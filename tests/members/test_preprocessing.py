@@ -29,7 +29,7 @@ def reaching(answer):
         model = keras.Sequential([keras.Input(shape, dtype=dtype), keras.layers.Flatten()], name="flat")
         member = ke.Member(model, name="flat", preprocess=preprocess)
         opened = open_member(member, model, InputSpec(x.shape[1:], str(x.dtype), data_range))
-        return answer(opened.model, x), opened.steps
+        return answer(opened.model, x), opened.signature.steps
 
     return run
 

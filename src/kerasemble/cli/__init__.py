@@ -13,6 +13,7 @@ import click
 from kerasemble import __version__
 from kerasemble.cli.check import check
 from kerasemble.cli.combine import combine
+from kerasemble.cli.compare import compare
 from kerasemble.cli.demo import demo
 from kerasemble.cli.evaluate import evaluate
 from kerasemble.cli.inspect import inspect
@@ -43,7 +44,7 @@ def cli() -> None:
     """Combine Keras models that are already trained into one that is better, and show by how much."""
 
 
-for command in (inspect, check, combine, evaluate, predict, demo):
+for command in (inspect, check, predict, compare, combine, evaluate, demo):
     cli.add_command(command)
 
 

@@ -18,7 +18,7 @@ _FOUND = 2
 
 @click.command()
 @options.shared(options.paths, options.members, options.trust, options.custom, options.data)
-@options.shared(options.classes, options.data_range, options.image_size)
+@options.shared(options.classes, options.data_range, *options.reading)
 @click.option(
     "--trained-on",
     type=click.Path(path_type=Path),
@@ -43,10 +43,13 @@ def check(
     classes: list[str] | None,
     data_range: tuple[float, float] | None,
     image_size: tuple[int, int] | None,
+    label: str | None,
+    features: list[str] | None,
+    row_id: str | None,
     trained_on: Path | None,
     accept_proposals: bool,
     out: Path | None,
-    batch_size: int,
+    batch_size: int | None,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -62,20 +65,19 @@ def check(
     """
     from kerasemble.members.listing import save_members
     from kerasemble.scoring.check import check as run
-    from kerasemble.scoring.sources import load_data
+    from kerasemble.scoring.sources.opening import open_data
 
     if out is not None:
         check_suffix(out, ".toml", "Members are")
     members = options.collect_members(models, members_file, trust, custom)
     options.check_outputs([out], [*(member.path for member in members), members_file, data], overwrite=overwrite)
-    loaded = load_data(data, image_size)
-    seen = None if trained_on is None else load_data(trained_on, image_size).x
+    source = open_data(data, image_size, label=label, features=features, id=row_id)
+    seen = None if trained_on is None else open_data(trained_on, image_size, label=label, features=features)
     with progress_bars(hidden=as_json, quiet=quiet) as progress:
         checked = run(
             members,
-            loaded.x,
-            loaded.y,
-            classes=options.agree(classes, loaded.classes, data),
+            source,
+            classes=options.agree(classes, source.classes, data),
             data_range=data_range,
             trained_on=seen,
             accept_proposals=accept_proposals,

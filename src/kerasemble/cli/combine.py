@@ -44,7 +44,7 @@ _ROUNDING = 0.02
     metavar="balanced|NAME=W,...",
     help="How much the rows of each class count, in the fit and in the scores; balanced for all classes alike.",
 )
-@options.shared(options.classes, options.data_range, options.image_size)
+@options.shared(options.classes, options.data_range, *options.reading)
 @click.option("--cv", type=click.IntRange(2, 100), default=5, show_default=True, help="Folds of the comparison.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the division into folds.")
 @click.option("--report", type=click.Path(path_type=Path), metavar="FILE.json", help="Write all figures here.")
@@ -65,12 +65,15 @@ def combine(
     classes: list[str] | None,
     data_range: tuple[float, float] | None,
     image_size: tuple[int, int] | None,
+    label: str | None,
+    features: list[str] | None,
+    row_id: str | None,
     cv: int,
     seed: int,
     report: Path | None,
     accept_proposals: bool,
     store: Path | None,
-    batch_size: int,
+    batch_size: int | None,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -81,7 +84,7 @@ def combine(
     kerasemble combine a.keras b.h5 c.keras --data valid.npz --out ensemble.keras
     """
     from kerasemble.ensemble.combine import combine as run
-    from kerasemble.scoring.sources import load_labelled
+    from kerasemble.scoring.sources.opening import open_data
 
     check_suffix(out, ".keras", "An ensemble is")
     chosen = choose_combiner(combiner, weights)
@@ -89,14 +92,14 @@ def combine(
     members = options.collect_members(models, members_file, trust, custom)
     _check_keras(members)
     options.check_outputs([out, report], [*(each.path for each in members), members_file, data], overwrite=overwrite)
-    loaded = load_labelled(data, image_size)
+    source = open_data(data, image_size, label=label, features=features, id=row_id)
     with progress_bars(hidden=as_json, quiet=quiet) as progress:
         ensemble = run(
             members,
-            loaded.x,
-            loaded.y,
+            source,
+            None,
             chosen,
-            classes=options.agree(classes, loaded.classes, data),
+            classes=options.agree(classes, source.classes, data),
             data_range=data_range,
             max_members=max_members,
             class_weight=by_class,

@@ -30,7 +30,7 @@ def demo(*, out: Path, as_json: bool, quiet: bool) -> None:
     from kerasemble.ensemble.combine import combine
     from kerasemble.ensemble.evaluate import evaluate
     from kerasemble.members.listing import load_members
-    from kerasemble.scoring.sources import load_labelled
+    from kerasemble.scoring.sources.opening import open_data
 
     def say(text: str) -> None:
         if not (quiet or as_json):
@@ -41,27 +41,27 @@ def demo(*, out: Path, as_json: bool, quiet: bool) -> None:
     with as_file(files("kerasemble") / "demo") as folder:
         members = load_members(folder / "members.toml")
         check_target(path, overwrite=path.exists() and _is_of_demo(path, members))
-        valid, test = load_labelled(folder / "valid.npz"), load_labelled(folder / "test.npz")
+        valid, test = open_data(folder / "valid.npz"), open_data(folder / "test.npz")
         say(
             f"Eight models were trained on {click.style('900 other', bold=True)} images of digits; one takes 16x16 "
             "pixels, one answers in logits,\none has its classes in another order, one is an old .h5, one is weak. "
             "They lie in\n"
             f"  {folder}\n\n"
-            f"1. Combine them with the labels of {len(valid.x)} images, as this command does:\n\n"
+            f"1. Combine them with the labels of {len(valid)} images, as this command does:\n\n"
             f"  kerasemble combine --members {folder / 'members.toml'} \\\n"
             f"    --data {folder / 'valid.npz'} --out {path}\n"
         )
         with progress_bars(hidden=as_json, quiet=quiet) as progress:
-            ensemble = combine(members, valid.x, valid.y, classes=valid.classes, progress=progress)
+            ensemble = combine(members, valid, progress=progress)
             ensemble.save(path, overwrite=True)
         print_ensemble(ensemble, path, as_json=False, quiet=quiet or as_json)
         say(
-            f"\n2. Score what was saved on {len(test.x)} images that neither members nor ensemble have seen:\n\n"
+            f"\n2. Score what was saved on {len(test)} images that neither members nor ensemble have seen:\n\n"
             f"  kerasemble evaluate {path} --members {folder / 'members.toml'} \\\n"
             f"    --data {folder / 'test.npz'}\n"
         )
         with progress_bars(hidden=as_json, quiet=quiet) as progress:
-            report = evaluate([path, *members], test.x, test.y, classes=test.classes, progress=progress)
+            report = evaluate([path, *members], test, progress=progress)
     print_report(report, as_json=as_json, quiet=quiet)
     say(f'\nIt is plain Keras, and opens without Kerasemble:\n  keras.saving.load_model("{path}")')
 

@@ -19,7 +19,7 @@ from kerasemble.cli.output import print_report, progress_bars
     options.data,
     options.classes,
     options.data_range,
-    options.image_size,
+    *options.reading,
 )
 @click.option("--fitted-rows", is_flag=True, help="Score an ensemble on the very rows that it was fitted to.")
 @options.shared(options.store, options.batch_size, options.as_json, options.quiet)
@@ -33,9 +33,12 @@ def evaluate(
     classes: list[str] | None,
     data_range: tuple[float, float] | None,
     image_size: tuple[int, int] | None,
+    label: str | None,
+    features: list[str] | None,
+    row_id: str | None,
     fitted_rows: bool,
     store: Path | None,
-    batch_size: int,
+    batch_size: int | None,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -47,16 +50,15 @@ def evaluate(
     kerasemble evaluate ensemble.keras a.keras b.h5 c.keras --data test.npz
     """
     from kerasemble.ensemble.evaluate import evaluate as run
-    from kerasemble.scoring.sources import load_labelled
+    from kerasemble.scoring.sources.opening import open_data
 
     members = options.collect_members(models, members_file, trust, custom)
-    loaded = load_labelled(data, image_size)
+    source = open_data(data, image_size, label=label, features=features, id=row_id)
     with progress_bars(hidden=as_json, quiet=quiet) as progress:
         report = run(
             members,
-            loaded.x,
-            loaded.y,
-            classes=options.agree(classes, loaded.classes, data),
+            source,
+            classes=options.agree(classes, source.classes, data),
             data_range=data_range,
             store=store,
             batch_size=batch_size,

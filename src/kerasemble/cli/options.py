@@ -43,9 +43,18 @@ data = click.option(
     "--data",
     required=True,
     type=click.Path(path_type=Path),
-    metavar="FILE.npz|FOLDER",
-    help="An .npz with x, y and perhaps classes; or a folder with one subfolder of images for each class.",
+    metavar="FILE|FOLDER",
+    help="An .npz with x, y and perhaps classes; a .csv or .parquet table, or a folder of such; or a folder with one "
+    "subfolder of images for each class.",
 )
+label = click.option("--label", metavar="COLUMN", help="The column of a table that has the labels.")
+features = click.option(
+    "--features",
+    callback=lambda _context, _parameter, value: None if value is None else split(value),
+    metavar="A,B,...",
+    help="The columns of a table that are the input; all others where left out.",
+)
+row_id = click.option("--id", "row_id", metavar="COLUMN", help="The column of a table that names the rows.")
 classes = click.option(
     "--classes",
     callback=lambda _context, _parameter, value: None if value is None else split(value),
@@ -65,7 +74,7 @@ image_size = click.option(
     help="Resize the images of a folder to this; needed where they differ in size.",
 )
 batch_size = click.option(
-    "--batch-size", type=click.IntRange(1, 1_000_000), default=256, show_default=True, help="Samples at a time."
+    "--batch-size", type=click.IntRange(1, 1_000_000), help="Samples at a time; tuned where left out."
 )
 store = click.option(
     "--store",
@@ -79,6 +88,10 @@ accept_proposals = click.option(
 overwrite = click.option("--overwrite", is_flag=True, help="Replace the output file if it exists.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines in place of the table.")
 quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors, and JSON where it is asked for.")
+
+
+# How data is read, whatever it is.
+reading = (image_size, label, features, row_id)
 
 
 def shared(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:

@@ -36,12 +36,19 @@ def progress_bars(*, hidden: bool, quiet: bool) -> Iterator[Progress]:
         import_keras()
         if importlib.util.find_spec("tensorflow"):
             importlib.import_module("tensorflow")
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always", KerasembleWarning)
+    with warnings_as_lines(quiet=quiet):
         if hidden or quiet:
             yield lambda _name, _done, _total: None
         else:
             yield from _bars()
+
+
+@contextmanager
+def warnings_as_lines(*, quiet: bool) -> Iterator[None]:
+    """Show our own warnings as a line each when the block ends, unless all is to be `quiet`."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always", KerasembleWarning)
+        yield
     for warning in caught:
         if not issubclass(warning.category, KerasembleWarning):
             warnings.showwarning(warning.message, warning.category, warning.filename, warning.lineno)
@@ -74,14 +81,17 @@ def _bars() -> Iterator[Progress]:
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    speed = TextColumn("{task.fields[speed]}")
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), speed, TimeRemainingColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         tasks: dict[str, Any] = {}
 
         def update(name: str, done: int, total: int) -> None:
             if name not in tasks:
-                tasks[name] = bars.add_task(name, total=total)
-            bars.update(tasks[name], completed=done)
+                # What was stored before counts as done, and says nothing of the speed.
+                tasks[name] = bars.add_task(name, total=total, completed=done, speed="")
+            rate = bars.tasks[tasks[name]].speed
+            bars.update(tasks[name], completed=done, speed="" if rate is None else f"{rate:,.0f} rows/s")
 
         yield update
 

@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import os
-import tempfile
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 
 from kerasemble.core.errors import KerasembleError
+
+# How the names of files begin that are not whole yet.
+TEMPORARY = ".kerasemble-"
+
+_NO_ROOM = "Make room and run it again."
+_CURES = {
+    errno.ENOSPC: _NO_ROOM,
+    errno.EDQUOT: _NO_ROOM,
+    errno.EFBIG: "Files may not be so large here: raise the limit (ulimit -f), or give another folder.",
+    errno.EIO: "The disk, or the network share, has a fault: give a folder on another one.",
+}
 
 
 def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
@@ -62,28 +74,57 @@ def atomic_target(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
     The temporary name keeps the suffix, since Keras goes by it.
     """
     target = check_target(path, overwrite=overwrite)
+    temporary = target.with_name(f"{TEMPORARY}{secrets.token_hex(8)}{target.suffix}")
     try:
-        handle, name = tempfile.mkstemp(prefix=".kerasemble-", suffix=target.suffix, dir=target.parent)
+        # Made here, and not by whoever writes: a name that exists already is somebody else's.
+        os.close(os.open(temporary, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o666))
     except OSError as error:
-        msg = f"{target} cannot be written: {error.strerror}. Give a folder that you may write to."
-        raise KerasembleError(msg) from error
-    os.close(handle)
-    temporary = Path(name)
+        raise cannot_write(target, error) from error
     try:
         yield temporary
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
-        # mkstemp makes the file private; what the user asked for gets the mode that any new file would have.
-        temporary.chmod(0o666 & ~_umask())
         temporary.replace(target)
+        _sync_folder(target.parent)
     except OSError as error:
-        msg = f"{target} could not be written: {error.strerror or error}. What was there before is untouched."
-        raise KerasembleError(msg) from error
+        raise cannot_write(target, error) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # which would hide why it is not whole; whoever reads knows it by its name
+            temporary.unlink(missing_ok=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
+def write_whole(path: Path, content: bytes) -> None:
+    """Replace a file by `content`; one that holds just that is left alone, even where nobody may write.
+
+    Raises:
+        KerasembleError: it cannot be written.
+    """
+    if not holds(path, content):
+        with atomic_target(path, overwrite=True) as temporary:
+            temporary.write_bytes(content)
+
+
+def holds(path: Path, content: bytes) -> bool:
+    """Return whether a file can be read and holds just `content`."""
+    try:
+        return path.is_file() and path.read_bytes() == content
+    except OSError:
+        return False
+
+
+def cannot_write(target: Path, error: OSError) -> KerasembleError:
+    """Return the error for a file or folder that cannot be written, with what to do about it."""
+    cure = _CURES.get(error.errno or 0, "Give a folder that you may write to.")
+    msg = f"{target} could not be written: {error.strerror or error}. {cure} What was there before is untouched."
+    return KerasembleError(msg)
+
+
+def _sync_folder(folder: Path) -> None:
+    """Make a new name last through a loss of power, where the system can open folders."""
+    if os.name != "posix":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -9,6 +9,8 @@ import numpy as np
 from kerasemble.core.alignment import Output
 from kerasemble.core.arrays import CLIP, FloatArray, Tensor, Vocabulary, first, softmax
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.rows import Rows, not_finite
+from kerasemble.core.summary import NotFinite, Summary, summarise
 
 # Rows of probabilities that were saved with two or three decimals miss one by no more.
 _ROUNDED = 0.01
@@ -18,6 +20,8 @@ _NEGATIVE = 1e-6
 # 2.9e-3 in bfloat16, over 3 to 21,843 classes.
 _TOLERANCE = {"float16": 2e-3, "bfloat16": 1e-2}
 _DEFAULT_TOLERANCE = 1e-5
+# Rows that an error names.
+_SHOWN = 10
 _DIVIDE = "output='unnormalised', which divides each row by its sum"
 
 
@@ -35,38 +39,39 @@ class Diagnosis(NamedTuple):
 
 def check_finite(values: FloatArray, name: str) -> None:
     """Raise a `KerasembleError` naming the first rows of member `name` that hold NaN or infinity."""
-    bad = ~np.isfinite(values).all(axis=tuple(range(1, values.ndim)))
-    if bad.any():
-        rows = np.flatnonzero(bad)
-        msg = (
-            f"Member '{name}' returned NaN or infinity in {len(rows)} of {len(values)} rows: {first(rows)}. "
-            "Leave those rows out, or mend the model or its preprocessing."
-        )
-        raise KerasembleError(msg)
+    bad = not_finite(values)
+    if bad.size:
+        raise _infinite(name, NotFinite(tuple(bad.tolist()), len(bad)), len(values))
 
 
-def diagnose(values: FloatArray, dtype: str = "float32") -> Diagnosis:
-    """Say what finite `values` of shape (samples, columns) are, two or more columns.
+def _infinite(name: str, bad: NotFinite, samples: int) -> KerasembleError:
+    more = f" and {bad.total - _SHOWN} more" if bad.total > _SHOWN else ""
+    return KerasembleError(
+        f"Member '{name}' returned NaN or infinity in {bad.total} of {samples} rows: "
+        f"{', '.join(map(str, bad.rows[:_SHOWN]))}{more}. "
+        "Leave those rows out, or mend the model or its preprocessing."
+    )
 
-    `dtype` is the precision that they were computed in, which sets the tolerance for the sum of a row.
+
+def diagnose(look: Summary, tolerance: float = _DEFAULT_TOLERANCE) -> Diagnosis:
+    """Say what finite values (samples, columns) are, two or more columns, by what a look at them showed.
+
+    `tolerance` is by how much the sum of a row of probabilities may miss one, in the precision they were computed in.
     """
-    tolerance = _TOLERANCE.get(dtype, _DEFAULT_TOLERANCE)
-    low, high = float(values.min()), float(values.max())
-    sums = values.sum(axis=-1, dtype=np.float64)
-    deviation = float(np.abs(sums - 1).max())
-    figures = f"values {low:.4g} to {high:.4g}, rows sum to {sums.min():.4g} to {sums.max():.4g}"
-    if low >= -_NEGATIVE and high <= 1 + tolerance:
-        return _within_unit_interval(values, sums, tolerance, figures)
-    if high <= tolerance and np.abs(np.exp(values.astype(np.float64)).sum(axis=-1) - 1).max() <= 100 * tolerance:
+    figures = f"values {look.low:.4g} to {look.high:.4g}, rows sum to {look.sum_low:.4g} to {look.sum_high:.4g}"
+    if look.low >= -_NEGATIVE and look.high <= 1 + tolerance:
+        return _within_unit_interval(look, tolerance, figures)
+    if look.high <= tolerance and look.exp_off <= 100 * tolerance:
         remedy = "Pass output='logits': the softmax undoes the logarithm."
         return Diagnosis("log-probabilities", figures, remedy, "logits")
-    if low >= -100 * _NEGATIVE and np.abs(sums - 100).max() <= 100 * max(tolerance, 1e-3):
+    off_hundred = max(abs(look.sum_low - 100), abs(look.sum_high - 100))
+    if look.low >= -100 * _NEGATIVE and off_hundred <= 100 * max(tolerance, 1e-3):
         return Diagnosis("percentages", figures, f"Pass {_DIVIDE}.", "unnormalised")
-    negative = float((values < 0).any(axis=-1).mean())
+    negative = look.negative / look.samples
     figures += f", {negative:.0%} of rows have negative values"
     # A logit row of few classes may be all positive, and a tanh or a centred feature is negative too: only values
     # beyond -1..1 with negatives in most rows are taken for logits.
-    if negative >= 0.5 and max(-low, high) > 1 and deviation > 0.01:
+    if negative >= 0.5 and max(-look.low, look.high) > 1 and look.deviation > 0.01:
         return Diagnosis("logits", figures, "Pass output='logits', so that a softmax is applied.", "logits")
     return Diagnosis(
         "unclear",
@@ -76,54 +81,68 @@ def diagnose(values: FloatArray, dtype: str = "float32") -> Diagnosis:
     )
 
 
-def _within_unit_interval(values: FloatArray, sums: FloatArray, tolerance: float, figures: str) -> Diagnosis:
-    off = np.abs(sums - 1) > tolerance
-    if not off.any():
+def _within_unit_interval(look: Summary, tolerance: float, figures: str) -> Diagnosis:
+    if not look.off:
         return Diagnosis("probabilities", figures, "")
-    if values.shape[0] != values.shape[1] and np.abs(values.sum(axis=0) - 1).max() <= tolerance * len(values):
+    if look.samples != look.columns and np.abs(look.column_sums - 1).max() <= tolerance * look.samples:
         return Diagnosis("transposed", f"{figures}, columns sum to one", "Transpose it: rows are samples.")
-    if np.abs(sums - 1).max() <= _ROUNDED:
+    if look.deviation <= _ROUNDED:
         return Diagnosis("rounded probabilities", figures, f"Pass {_DIVIDE}.", "unnormalised")
-    if off.mean() < 0.01:
-        rows = np.flatnonzero(off)
-        return Diagnosis("unnormalised", f"{figures}, off in rows {first(rows)}", "Mend or leave out those rows.")
+    share = look.off / look.samples
+    if share < 0.01:
+        more = f" and {look.off - _SHOWN} more" if look.off > _SHOWN else ""
+        rows = ", ".join(map(str, look.off_rows[:_SHOWN])) + more
+        return Diagnosis("unnormalised", f"{figures}, off in rows {rows}", "Mend or leave out those rows.")
     return Diagnosis(
         "sigmoids",
-        f"{figures}, {off.mean():.0%} of rows do not sum to one",
+        f"{figures}, {share:.0%} of rows do not sum to one",
         f"If exactly one class is true for each row, pass {_DIVIDE}; several true classes per row (multilabel) are not "
         "supported yet.",
         "unnormalised",
     )
 
 
-def diagnose_column(values: FloatArray) -> Diagnosis:
-    """Say what finite `values` of shape (samples,) are: the answer of a model with one output column."""
-    low, high = float(values.min()), float(values.max())
-    figures = f"values {low:.4g} to {high:.4g}"
-    if low >= 0 and high > 1 and np.array_equal(values, np.round(values)):
+def diagnose_column(look: Summary) -> Diagnosis:
+    """Say what finite values (samples, 1) are: the answer of a model with one output column."""
+    figures = f"values {look.low:.4g} to {look.high:.4g}"
+    if look.low >= 0 and look.high > 1 and look.whole:
         return Diagnosis("label indices", f"{figures}, all whole numbers", "Pass the probabilities, not their argmax.")
-    if low >= -_NEGATIVE and high <= 1 + 1e-5:
+    if look.low >= -_NEGATIVE and look.high <= 1 + 1e-5:
         return Diagnosis("probabilities", figures, "")
-    if low < 0 < high:
+    if look.low < 0 < look.high:
         return Diagnosis("logits", figures, "Pass output='logits', so that a sigmoid is applied.", "logits")
     return Diagnosis(
         "unclear", figures, "One column must be the second class's probability, or its logit with output='logits'."
     )
 
 
-def decide(values: FloatArray, requested: str, name: str) -> Output:
+def look_at(values: Rows | FloatArray, name: str, precision: str | None = None) -> Diagnosis:
+    """Return what the values (samples, columns) of member `name` look like, read a block at a time.
+
+    Args:
+        values: raw.
+        name: of the member, for errors.
+        precision: the dtype that they were computed in; their own where left out.
+
+    Raises:
+        KerasembleError: they are not finite.
+    """
+    return _looked(values, name, precision)[1]
+
+
+def decide(values: Rows | FloatArray, requested: str, name: str, precision: str | None = None) -> Output:
     """Return what the raw values (samples, columns) of member `name` are, after looking at all of them.
 
     Args:
         values: finite or not, one column or one for each class.
         requested: "probabilities", "logits" or "unnormalised", which is checked, or "auto": then the values decide.
         name: of the member, for errors.
+        precision: the dtype that they were computed in; their own where left out.
 
     Raises:
         KerasembleError: the values are not what was requested, not finite, or leave doubt.
     """
-    check_finite(values, name)
-    found = diagnose_column(values[:, 0]) if values.shape[1] == 1 else diagnose(values, str(values.dtype))
+    look, found = _looked(values, name, precision)
     if requested == "logits":
         # The softmax of probabilities is nearly flat whatever the member knew. One column may well lie in 0..1.
         if values.shape[1] > 1 and found.kind == "probabilities":
@@ -131,7 +150,7 @@ def decide(values: FloatArray, requested: str, name: str) -> Output:
             raise refuse(name, found._replace(remedy=remedy, output="probabilities"))
         return "logits"
     if requested == "unnormalised":
-        _check_shares(values, name, found)
+        _check_shares(look, name, found)
         return "unnormalised"
     if found.kind == "probabilities":
         return "probabilities"
@@ -141,17 +160,24 @@ def decide(values: FloatArray, requested: str, name: str) -> Output:
     raise refuse(name, found)
 
 
-def _check_shares(values: FloatArray, name: str, found: Diagnosis) -> None:
+def _looked(values: Rows | FloatArray, name: str, precision: str | None) -> tuple[Summary, Diagnosis]:
+    tolerance = _TOLERANCE.get(precision or str(values.dtype), _DEFAULT_TOLERANCE)
+    look = summarise(values, tolerance)
+    if isinstance(look, NotFinite):
+        raise _infinite(name, look, len(values))
+    return look, diagnose_column(look) if look.columns == 1 else diagnose(look, tolerance)
+
+
+def _check_shares(look: Summary, name: str, found: Diagnosis) -> None:
     """Refuse values of which no row's shares can be taken."""
-    if values.shape[1] == 1:
+    if look.columns == 1:
         remedy = "One column has no sum to be divided by: give both classes, or leave output='unnormalised' out."
         raise refuse(name, found._replace(remedy=remedy, output=None))
-    if values.min() < -_NEGATIVE:
+    if look.low < -_NEGATIVE:
         remedy = "output='unnormalised' is for values of zero and above."
         raise refuse(name, found._replace(remedy=remedy))
-    empty = np.flatnonzero(values.sum(axis=-1) <= 0)
-    if empty.size:
-        msg = f"Member '{name}' returned zero for all classes in rows {first(empty)}. Leave those rows out."
+    if look.empty_rows:
+        msg = f"Member '{name}' returned zero for all classes in rows {first(look.empty_rows)}. Leave those rows out."
         raise KerasembleError(msg)
 
 

@@ -20,6 +20,7 @@ from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import atomic_target, check_suffix
 from kerasemble.core.labels import encode_labels
 from kerasemble.core.outputs import decide, standardise
+from kerasemble.core.stacked import Stacked
 from kerasemble.core.tables import as_table, check_classes, check_columns, check_members, check_same_rows
 from kerasemble.core.tasks import Task, parse_task
 
@@ -38,7 +39,7 @@ class Predictions:
     Args:
         values: (members, samples, ..., classes) floats, probabilities whose last axis sums to one; or
             (members, samples) uint8 or uint16, class indices, where members give labels only. `block` and `each` read
-            either as probabilities.
+            either as probabilities. What lies in a store is a `Stacked`, which is read as it is needed.
         members: unique member names, in the order of the first axis.
         classes: class names, in the order of the last axis.
         task: what the last axis means.
@@ -56,7 +57,7 @@ class Predictions:
         Predictions: 2 members (a, b), 2 samples, 2 classes (cat, dog), binary
     """
 
-    values: npt.NDArray[Any]
+    values: npt.NDArray[Any] | Stacked
     members: tuple[str, ...]
     classes: tuple[str, ...]
     task: Task
@@ -164,6 +165,8 @@ class Predictions:
         if self.values.dtype.kind != "f" and self.values.dtype not in (np.uint8, np.uint16):
             msg = f"values must be floats, or uint8 or uint16 labels. Received: {self.values.dtype}. See from_labels."
             raise KerasembleError(msg)
+        if isinstance(self.values, Stacked):
+            return
         view = self.values.view()
         view.flags.writeable = False
         object.__setattr__(self, "values", view)
@@ -205,11 +208,11 @@ class Predictions:
             labels: (samples,) class indices.
         """
         if self.labels_only:
-            return np.asarray(self.values == labels, dtype=np.float32)
+            return np.asarray(np.asarray(self.values) == labels, dtype=np.float32)
         true: FloatArray = np.empty(self.values.shape[:2], dtype=self.values.dtype)
         for rows in blocks(self.samples, len(self.members)):
-            index = np.arange(rows.start, rows.stop) * len(self.classes) + labels[rows]
-            for found, values in zip(true, self.values, strict=True):
+            index = np.arange(rows.stop - rows.start) * len(self.classes) + labels[rows]
+            for found, values in zip(true, self.values[:, rows], strict=True):
                 # "clip" is twice as fast as checking an index that is known to be right.
                 values.reshape(-1).take(index, out=found[rows], mode="clip")
         return true
@@ -218,8 +221,11 @@ class Predictions:
         """Return the predictions for some of the rows: an index array, a mask or a slice."""
         if not isinstance(index, slice) and index.dtype == np.bool_:
             index = np.flatnonzero(index)
-        # An index array itself would leave the rows, not the members, outermost in memory.
-        taken = self.values[:, index] if isinstance(index, slice) else self.values.take(index, axis=1)
+        if isinstance(self.values, Stacked):
+            taken: Any = self.values.take(np.arange(self.samples)[index])
+        else:
+            # An index array itself would leave the rows, not the members, outermost in memory.
+            taken = self.values[:, index] if isinstance(index, slice) else self.values.take(index, axis=1)
         return dataclasses.replace(self, values=taken, data=None)
 
     def only(self, names: Sequence[str]) -> Predictions:
@@ -267,7 +273,7 @@ class Predictions:
         with atomic_target(path, overwrite=overwrite) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file,
-                values=self.values,
+                values=np.asarray(self.values),
                 members=np.array(self.members),
                 classes=np.array(self.classes),
                 record=np.array(json.dumps(record)),

@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from kerasemble.core.arrays import FloatArray, first
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.outputs import Diagnosis, check_finite, diagnose_column, refuse
+from kerasemble.core.outputs import Diagnosis, check_finite, look_at, refuse
 
 
 def check_members(given: Mapping[str, object]) -> tuple[str, ...]:
@@ -91,8 +91,7 @@ def check_columns(tables: Mapping[str, FloatArray], width: int | None, *, binary
     """Refuse columns that do not fit the classes, naming each member's."""
     for name, table in tables.items():
         if table.ndim == 1 and not binary:
-            check_finite(table, name)
-            found = diagnose_column(table)
+            found = look_at(table[:, None], name)
             if found.kind == "label indices":
                 raise refuse(name, found)
             msg = (

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Sequence
+from typing import Any
 
 import numpy.typing as npt
 
@@ -20,13 +21,14 @@ from kerasemble.evaluation.choice import default_combiners
 from kerasemble.evaluation.compare import choose, compare
 from kerasemble.members.member import Member, Source, as_members
 from kerasemble.scoring.check import Checked, look
+from kerasemble.scoring.labels import labels_of
 from kerasemble.scoring.scoring import Progress, Scoring
 
 
 def combine(
     members: Sequence[Member | Source],
-    x: npt.ArrayLike,
-    y: npt.ArrayLike,
+    x: Any,  # noqa: ANN401 - whatever can be data
+    y: npt.ArrayLike | None = None,
     combiner: Combiner | str = "auto",
     *,
     classes: Sequence[object] | None = None,
@@ -38,15 +40,15 @@ def combine(
     seed: int = 0,
     accept_proposals: bool = False,
     store: str | os.PathLike[str] | None = None,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     progress: Progress | None = None,
 ) -> Ensemble:
     """Run the members, compare combiners, fit the chosen one on all rows, and return the ensemble.
 
     Args:
         members: models, paths of models, or `Member`s that say how a model is read.
-        x: (samples, ...) data that the members were not trained on.
-        y: (samples,) labels: class indices, names, or one-hot rows.
+        x: (samples, ...) data that the members were not trained on, or whatever else `predict` takes.
+        y: (samples,) labels: class indices, names, or one-hot rows; those of the data where left out.
         combiner: a combiner or its name; "auto" takes what scored best on rows that its fit did not see, which may
             be a single member: then the ensemble holds that one alone.
         classes: class names in the order wanted; the members' own where left out.
@@ -59,7 +61,7 @@ def combine(
         seed: of the division into folds.
         accept_proposals: read members as the check of them proposes (`kerasemble.check`), and say so in the report.
         store: folder in which the members' answers are kept, as in `predict`.
-        batch_size: samples at a time.
+        batch_size: samples at a time; tuned where left out.
         progress: called with a member's name, the rows done and the rows in all.
 
     Returns:
@@ -80,6 +82,8 @@ def combine(
         asked = asked if max_members is None else _sparse([asked], max_members)[0]
         asked.given([str(member.name) for member in named])  # weights that do not fit fail before anything is run
     scoring = Scoring(x, data_range=data_range, store=store, batch_size=batch_size, progress=progress)
+    y = labels_of(scoring.x, y)
+    classes = scoring.x.classes if classes is None else classes
     checked = look(scoring, named, y, classes, accept_proposals=accept_proposals)
     refused = [str(finding) for finding in checked.findings if finding.blocks]
     if refused:
@@ -93,7 +97,8 @@ def combine(
     report = compare(
         seen, y, recipes, cv=cv, seed=seed, prefer=preferred, sample_weight=sample_weight, class_weight=class_weight
     )
-    report = dataclasses.replace(report, warnings=_with_findings(report.warnings, checked))
+    warnings = (*scoring.notes, *_with_findings(report.warnings, checked))
+    report = dataclasses.replace(report, warnings=warnings)
     picked = choose(report, recipes) if preferred is None else preferred
     if isinstance(picked, Combiner):
         fitted = picked.fit(seen, y, sample_weight=sample_weight, class_weight=class_weight)

@@ -30,7 +30,8 @@ from kerasemble.members.member import Member, Model, Source, as_members, name_of
 from kerasemble.members.preprocessing import detect_range, warn_of_other_range
 from kerasemble.members.record import read_record
 from kerasemble.scoring.predict import predict
-from kerasemble.scoring.sources import check_data, check_whole
+from kerasemble.scoring.sources.arrays import check_data
+from kerasemble.scoring.sources.opening import check_whole
 
 # Rows on which it is seen how members are read: enough to tell logits from probabilities, few enough to be quick.
 _ROWS_TO_ALIGN = 256

@@ -15,21 +15,21 @@ from kerasemble.evaluation.compare import score
 from kerasemble.evaluation.report import Report
 from kerasemble.members.copying import layer_from_json
 from kerasemble.members.member import Member, Source, as_members, name_of
+from kerasemble.scoring.labels import labels_of
 from kerasemble.scoring.predict import predict
 from kerasemble.scoring.scoring import Progress
-from kerasemble.scoring.sources import check_data
-from kerasemble.scoring.store import data_fingerprint
+from kerasemble.scoring.sources.opening import as_source
 
 
 def evaluate(
     models: Sequence[Member | Source],
-    x: npt.ArrayLike,
-    y: npt.ArrayLike,
+    x: Any,  # noqa: ANN401 - whatever can be data
+    y: npt.ArrayLike | None = None,
     *,
     classes: Sequence[object] | None = None,
     data_range: tuple[float, float] | None = None,
     store: str | os.PathLike[str] | None = None,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     progress: Progress | None = None,
     fitted_rows: bool = False,
 ) -> Report:
@@ -40,12 +40,13 @@ def evaluate(
 
     Args:
         models: ensembles and other models: paths, model objects, or `Member`s.
-        x: (samples, ...) data that neither models nor ensembles were fitted to, in the ensembles' range.
-        y: (samples,) labels: class indices, names, or one-hot rows.
+        x: (samples, ...) data that neither models nor ensembles were fitted to, in the ensembles' range; or whatever
+            else `predict` takes.
+        y: (samples,) labels: class indices, names, or one-hot rows; those of the data where left out.
         classes: class names in the order wanted; the ensemble's own where left out.
         data_range: lowest and highest value the data can take; the ensemble's own where left out.
         store: folder in which the models' answers are kept, as in `predict`.
-        batch_size: samples at a time.
+        batch_size: samples at a time; tuned where left out.
         progress: called with a model's name, the rows done and the rows in all.
         fitted_rows: score an ensemble on the very rows that it was fitted to; what comes out says nothing of others.
 
@@ -59,11 +60,13 @@ def evaluate(
         >>> print(evaluate(["ensemble.keras", "a.keras", "b.h5"], x_test, y_test))  # doctest: +SKIP
     """
     read = read_by_records(models, classes, data_range)
+    source = as_source(x)
+    y = labels_of(source, y)
     if not fitted_rows:
-        _check_unseen(read.members, data_fingerprint(check_data(x)))
+        _check_unseen(read.members, source.fingerprint)
     seen = predict(
         read.members,
-        x,
+        source,
         classes=read.classes,
         data_range=read.data_range,
         store=store,

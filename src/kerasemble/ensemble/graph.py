@@ -70,12 +70,12 @@ def _branch(member: Member, reading: Reading, inputs: InputSpec, name: str, *, c
     keras = import_keras()
     model, inspection = member.open()
     opened = open_member(member, model, inputs)
-    _check_read_alike(member, reading, opened.steps, None if inspection is None else inspection.sha256)
+    _check_read_alike(member, reading, opened.signature.steps, None if inspection is None else inspection.sha256)
     if copies:
         copy = open_member(member, copy_of(model, name_of(member)), inputs)
         _check_same(copy, opened, inputs, name_of(member))
         opened = copy
-    values = to_probabilities(opened.model.output, opened, reading.output, reading.order, keras.ops)
+    values = to_probabilities(opened.model.output, opened.signature.precision, reading.output, reading.order, keras.ops)
     branch = keras.Model(opened.model.input, values, name=name)
     if copies:
         freeze(branch)

@@ -34,7 +34,7 @@ def align_classes(members: Sequence[Member], widths: Sequence[int], classes: Seq
     Raises:
         KerasembleError: members differ in the number or the set of classes, or some are named and others are not.
     """
-    kept = [_kept(member, width) for member, width in zip(members, widths, strict=True)]
+    kept = [kept_columns(member, width) for member, width in zip(members, widths, strict=True)]
     names = [_names(member, width, own) for member, width, own in zip(members, widths, kept, strict=True)]
     count = len(kept[0])
     check_widths(dict(zip(map(name_of, members), map(len, kept), strict=True)))
@@ -55,7 +55,7 @@ def align_classes(members: Sequence[Member], widths: Sequence[int], classes: Seq
     return ClassOrder(wanted, tuple(orders), agreed)
 
 
-def _kept(member: Member, width: int) -> tuple[int, ...]:
+def kept_columns(member: Member, width: int) -> tuple[int, ...]:
     """Return the columns of a member that are classes: all but those to ignore.
 
     Raises:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from kerasemble.core.arrays import FloatArray, IntArray
 from kerasemble.core.metrics import hits, log_losses
+from kerasemble.core.rows import Rows, extent_of
 from kerasemble.evaluation.finding import Finding
 from kerasemble.members.preprocessing import Convention, Range, detect_range, parse_convention, rescaling
 
@@ -39,7 +40,7 @@ class _Trial(NamedTuple):
 
 def try_conventions(
     run: Run,
-    x: npt.NDArray[Any],
+    x: Rows,
     labels: IntArray,
     given: str | None,
     data_range: Range | None,
@@ -67,9 +68,9 @@ def try_conventions(
         convention, "data_range"; None where nothing is surely better.
     """
     rows = _balanced(labels)
-    some, truth = np.asarray(x[rows]), labels[rows]
+    some, truth = x[rows], labels[rows]
     known = data_range or detect_range(x)
-    low, high = known or (float(x.min()), float(x.max()))
+    low, high = known or extent_of(x)[:2]
     if not low < high:
         return None
     as_given = _tried(run, some, truth, given, (low, high))

@@ -11,10 +11,11 @@ from kerasemble.core.alignment import InputSpec, Output
 from kerasemble.core.arrays import FloatArray, Tensor, Vocabulary, first
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.outputs import decide, standardise
+from kerasemble.core.rows import Rows
 from kerasemble.members.backend import import_keras, reason
 from kerasemble.members.member import Member, Model, name_of
-from kerasemble.members.outside import Outside
 from kerasemble.members.preprocessing import Options, free_name, prepare
+from kerasemble.members.signature import Signature
 
 # In these, rows of probabilities sum to one to 4e-4 and 3e-3 only.
 HALF = ("float16", "bfloat16")
@@ -27,24 +28,20 @@ class Opened(NamedTuple):
 
     Args:
         model: from the ensemble's input to the member's own raw values, float32 (samples, columns).
-        steps: what is done to the input, in words.
-        precision: the dtype that the member computed its values in.
-        activation: name of the last activation, None where the model does not say.
+        signature: what is known of those values.
     """
 
     model: Model
-    steps: tuple[str, ...]
-    precision: str
-    activation: str | None
+    signature: Signature
 
-    @property
-    def columns(self) -> int:
-        """How many numbers it answers for a sample."""
-        return int(self.model.output_shape[-1])
-
-    def run(self, x: npt.NDArray[Any], rows: slice, batch_size: int) -> npt.NDArray[Any]:
-        """Return the raw values (rows, columns) for some of the rows of `x`."""
-        return np.asarray(self.model.predict(x[rows], batch_size=batch_size, verbose=0))
+    def run(self, x: npt.NDArray[Any], start: int, batch_size: int) -> npt.NDArray[Any]:  # noqa: ARG002 - as Outside's
+        """Return the raw values (rows, columns) for rows `x`, which begin at `start`."""
+        short = -len(x) % batch_size
+        if not short or len(x) < batch_size:
+            return np.asarray(self.model.predict(x, batch_size=batch_size, verbose=0))
+        # The last batch is filled up, since for one of another size the backend would compile the model anew.
+        whole = np.concatenate([x, np.repeat(x[-1:], short, axis=0)])
+        return np.asarray(self.model.predict(whole, batch_size=batch_size, verbose=0))[: len(x)]
 
 
 def input_of(model: Model, name: str) -> tuple[tuple[int | None, ...] | None, str]:
@@ -92,34 +89,37 @@ def open_member(member: Member, model: Model, inputs: InputSpec) -> Opened:
         )
         raise KerasembleError(msg)
     opened = keras.Model(source, keras.ops.cast(answer, "float32"), name="raw")
-    return Opened(opened, steps, str(answer.dtype), _activation(answer))
+    columns = int(opened.output_shape[-1])
+    return Opened(opened, Signature(columns, steps, str(answer.dtype), activation=_activation(answer)))
 
 
-def decide_output(values: FloatArray, opened: Opened | Outside, member: Member) -> Output:
-    """Return what the raw values (samples, columns) of an opened member are.
+def decide_output(values: Rows | FloatArray, signature: Signature, member: Member) -> Output:
+    """Return what the raw values (samples, columns) of a member are, read a block at a time.
 
     Raises:
         KerasembleError: they are not what the member's `output` says, not finite, or leave doubt.
     """
-    found = decide(values.astype(opened.precision), member.output, name_of(member))
-    doubtful = member.output == "auto" and found == "probabilities" and values.shape[1] == 1
-    if doubtful and isinstance(opened, Opened):
-        known = opened.activation
-        if known not in _TO_PROBABILITY:
-            ends = f"ends in '{known}'" if known else "comes from no activation that is known"
-            msg = (
-                f"Member '{member.name}' has one column that {ends}: its values lie in 0..1 on this data, but "
-                "may be logits. Give Member(..., output='logits') or output='probabilities'."
-            )
-            raise KerasembleError(msg)
+    found = decide(values, member.output, name_of(member), signature.precision)
+    doubtful = member.output == "auto" and found == "probabilities" and signature.columns == 1
+    known = signature.activation
+    if doubtful and signature.is_model and known not in _TO_PROBABILITY:
+        ends = f"ends in '{known}'" if known else "comes from no activation that is known"
+        msg = (
+            f"Member '{member.name}' has one column that {ends}: its values lie in 0..1 on this data, but "
+            "may be logits. Give Member(..., output='logits') or output='probabilities'."
+        )
+        raise KerasembleError(msg)
     return found
 
 
 def to_probabilities(
-    values: Tensor, opened: Opened | Outside, output: Output, order: tuple[int, ...], xp: Vocabulary = np
+    values: Tensor, precision: str, output: Output, order: tuple[int, ...], xp: Vocabulary = np
 ) -> Tensor:
-    """Return probabilities (samples, classes) from the raw values (samples, columns) of an opened member."""
-    if output == "probabilities" and opened.precision in HALF and values.shape[-1] > 1:
+    """Return probabilities (samples, classes) from the raw values (samples, columns) that a member computed.
+
+    `precision` is the dtype that it computed them in.
+    """
+    if output == "probabilities" and precision in HALF and values.shape[-1] > 1:
         values = values / xp.sum(values, axis=-1, keepdims=True)
     return standardise(values, output, order, xp)
 

@@ -13,8 +13,10 @@ import numpy.typing as npt
 from kerasemble.core.arrays import first
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
+from kerasemble.core.rows import Rows
 from kerasemble.core.tables import as_table
 from kerasemble.members.member import Member, name_of
+from kerasemble.members.signature import Signature
 
 # What is asked of a function to learn how many classes it answers over.
 _ROWS_TO_ASK = 2
@@ -24,25 +26,19 @@ class Outside(NamedTuple):
     """A member that answers by itself, from the data as it is.
 
     Args:
-        answer: from the data (samples, ...) and some of its rows to raw values (rows, columns).
-        columns: how many numbers it answers for a sample.
-        steps: where the answers come from, in words.
-        precision: the dtype that the answers are taken to be computed in.
-        classes: names in the order of the columns, where the object or file says.
+        answer: from rows (n, ...), and the position of the first of them, to raw values (n, columns).
+        signature: what is known of those values.
     """
 
-    answer: Callable[[npt.NDArray[Any], slice], npt.NDArray[Any]]
-    columns: int
-    steps: tuple[str, ...]
-    precision: str = "float32"
-    classes: tuple[str, ...] | None = None
+    answer: Callable[[npt.NDArray[Any], int], npt.NDArray[Any]]
+    signature: Signature
 
-    def run(self, x: npt.NDArray[Any], rows: slice, batch_size: int) -> npt.NDArray[Any]:  # noqa: ARG002 - as Opened's
-        """Return the raw values (rows, columns) for some of the rows of `x`."""
-        return self.answer(x, rows)
+    def run(self, x: npt.NDArray[Any], start: int, batch_size: int) -> npt.NDArray[Any]:  # noqa: ARG002 - as Opened's
+        """Return the raw values (rows, columns) for rows `x`, which begin at `start`."""
+        return self.answer(x, start)
 
 
-def open_outside(member: Member, x: npt.NDArray[Any], fingerprint: str) -> Outside:
+def open_outside(member: Member, x: Rows, fingerprint: str) -> Outside:
     """Return a member that is no Keras model, ready to answer for the data.
 
     Args:
@@ -58,43 +54,43 @@ def open_outside(member: Member, x: npt.NDArray[Any], fingerprint: str) -> Outsi
     if member.kind == "estimator":
         return _from_estimator(member, x)
     answer = _checked(member, member.source)
-    return Outside(answer, answer(x, slice(0, _ROWS_TO_ASK)).shape[1], ("by a function",))
+    columns = answer(x[:_ROWS_TO_ASK], 0).shape[1]
+    return Outside(answer, Signature(columns, ("by a function",), is_model=False))
 
 
-def _from_estimator(member: Member, x: npt.NDArray[Any]) -> Outside:
+def _from_estimator(member: Member, x: Rows) -> Outside:
     source = member.source
     steps = [f"by {type(source).__name__}"]
     features = getattr(source, "n_features_in_", None)
-    if x.ndim > 2 and features == int(np.prod(x.shape[1:])):
+    if len(x.shape) > 2 and features == int(np.prod(x.shape[1:])):
         steps.insert(0, f"flatten to {features}")
         answer = _checked(member, lambda rows: source.predict_proba(rows.reshape(len(rows), -1)))
     else:
         answer = _checked(member, source.predict_proba)
-    columns = answer(x, slice(0, _ROWS_TO_ASK)).shape[1]
+    columns = answer(x[:_ROWS_TO_ASK], 0).shape[1]
     named = getattr(source, "classes_", None)
     classes = None if named is None else tuple(map(str, np.asarray(named).tolist()))
     # Numbers from 0 on are what members without names have.
     counted = classes is None or len(classes) != columns or classes == tuple(map(str, range(columns)))
-    return Outside(answer, columns, tuple(steps), classes=None if counted else classes)
+    return Outside(answer, Signature(columns, tuple(steps), classes=None if counted else classes, is_model=False))
 
 
 def _checked(
     member: Member, function: Callable[[npt.NDArray[Any]], Any]
-) -> Callable[[npt.NDArray[Any], slice], npt.NDArray[Any]]:
+) -> Callable[[npt.NDArray[Any], int], npt.NDArray[Any]]:
     """Return `function` as an answer: whatever it raises or returns that is no table names the member."""
     name = name_of(member)
 
-    def answer(x: npt.NDArray[Any], rows: slice) -> npt.NDArray[Any]:
-        part = x[rows]
+    def answer(x: npt.NDArray[Any], _start: int) -> npt.NDArray[Any]:
         try:
-            returned = np.asarray(function(part))
+            returned = np.asarray(function(x))
         except Exception as error:  # the user's own code may raise anything
             said = str(error).splitlines()
             msg = f"Member '{name}' failed when it was run: {type(error).__name__}: {said[0] if said else ''}"
             raise KerasembleError(msg) from error
         table = as_table(name, returned)
-        if len(table) != len(part):
-            msg = f"Member '{name}' returned {len(table)} rows for {len(part)} samples. Return one for each, in order."
+        if len(table) != len(x):
+            msg = f"Member '{name}' returned {len(table)} rows for {len(x)} samples. Return one for each, in order."
             raise KerasembleError(msg)
         return table if table.ndim == 2 else table[:, None]
 
@@ -118,7 +114,8 @@ def _from_file(member: Member, samples: int, fingerprint: str) -> Outside:
         raise KerasembleError(msg)
     table = saved.table if saved.table.ndim == 2 else saved.table[:, None]
     precision = "float16" if table.dtype == np.float16 else "float32"
-    return Outside(lambda _x, rows: table[rows], table.shape[1], ("from saved predictions",), precision, saved.classes)
+    signature = Signature(table.shape[1], ("from saved predictions",), precision, saved.classes, is_model=False)
+    return Outside(lambda x, start: table[start : start + len(x)], signature)
 
 
 class _Saved(NamedTuple):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from kerasemble.core.errors import KerasembleError, warn
+from kerasemble.core.rows import Rows, extent_of
 from kerasemble.members.backend import import_keras
 from kerasemble.members.copying import copy_of
 
@@ -61,18 +61,18 @@ class Prepared(NamedTuple):
     steps: tuple[str, ...]
 
 
-def detect_range(x: npt.NDArray[Any]) -> Range | None:
+def detect_range(x: Rows) -> Range | None:
     """Return the range that data (samples, ...) is stored in, or None where it follows no convention.
 
     It is 0..1, -1..1 or 0..255 where the values lie within one and use more than half of its upper part; uint8 can only
     be 0..255. Scikit-learn's digits, 0..16, are none of them: to guess there would be a silent wrong answer.
     """
-    low, high = float(x.min()), float(x.max())
+    low, high, _ = extent_of(x)
     candidates = ((0.0, 255.0),) if x.dtype == np.uint8 else ((0.0, 1.0), (-1.0, 1.0), (0.0, 255.0))
     return next((span for span in candidates if span[0] <= low and span[1] / 2 < high <= span[1]), None)
 
 
-def warn_of_other_range(x: npt.NDArray[Any], expected: Range | None, who: str) -> None:
+def warn_of_other_range(x: Rows, expected: Range | None, who: str) -> None:
     """Warn where data (samples, ...) clearly lies in another range than the one that an ensemble was fitted on."""
     found = detect_range(x)
     if expected is None or found is None or found == expected:

@@ -13,6 +13,7 @@ from kerasemble.members.member import Member, Source, as_members, name_of
 from kerasemble.scoring.examine import examine
 from kerasemble.scoring.overlap import find_overlap
 from kerasemble.scoring.scoring import Progress, Scoring
+from kerasemble.scoring.sources.opening import as_source
 
 # A mended member may show another fault: wrong scaling hides an order of classes.
 _ROUNDS = 4
@@ -63,14 +64,14 @@ class Checked:
 
 def check(
     members: Sequence[Member | Source],
-    x: npt.ArrayLike,
+    x: Any,  # noqa: ANN401 - whatever can be data
     y: npt.ArrayLike | None = None,
     *,
     classes: Sequence[object] | None = None,
     data_range: tuple[float, float] | None = None,
-    trained_on: npt.ArrayLike | None = None,
+    trained_on: Any = None,  # noqa: ANN401 - as x
     accept_proposals: bool = False,
-    batch_size: int = 256,
+    batch_size: int | None = None,
     progress: Progress | None = None,
 ) -> Checked:
     """Look for members that open but are read wrongly, and for data that cannot be right.
@@ -81,13 +82,13 @@ def check(
 
     Args:
         members: models, paths of models, or `Member`s.
-        x: (samples, ...) data; twenty rows a class show all that can be shown.
-        y: (samples,) labels: class indices, names, or one-hot rows.
+        x: (samples, ...) data, or whatever `predict` takes; twenty rows a class show all that can be shown.
+        y: (samples,) labels: class indices, names, or one-hot rows; those of the data where left out.
         classes: class names in the order of the labels; the members' own where left out.
         data_range: lowest and highest value the data can take; detected where left out and where a member asks.
         trained_on: (samples, ...) data that members were trained on, to find rows that are in both.
         accept_proposals: give members the options that are proposed, and look again.
-        batch_size: samples at a time.
+        batch_size: samples at a time; tuned where left out.
         progress: called with a member's name, the rows done and the rows in all.
 
     Returns:
@@ -101,8 +102,10 @@ def check(
         proposal: Member 'b' ... Pass preprocess='0..1'.
     """
     scoring = Scoring(x, data_range=data_range, batch_size=batch_size, progress=progress)
-    checked = look(scoring, as_members(members), y, classes, accept_proposals=accept_proposals)
-    leaked = [] if trained_on is None else find_overlap(scoring.x, trained_on)
+    labels = scoring.x.y if y is None else y
+    named = scoring.x.classes if classes is None else classes
+    checked = look(scoring, as_members(members), labels, named, accept_proposals=accept_proposals)
+    leaked = [] if trained_on is None else find_overlap(scoring.x, as_source(trained_on))
     return dataclasses.replace(checked, findings=(*checked.findings, *leaked))
 
 

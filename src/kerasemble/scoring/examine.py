@@ -63,7 +63,7 @@ def examine(
     labels = None if y is None else encode_labels(y, seen.classes, seen.samples, ordered=seen.ordered)
     suspected = suspicions(seen, labels)
     if labels is None:
-        findings += [found for answer in answers for found in _bytes_as_they_are(scoring, answer)]
+        findings += [found for answer in answers for found in _bytes_as_they_are(scoring, answer, inputs)]
     else:
         for answer in answers:
             findings += _other_scale(scoring, answer, inputs, seen, labels)
@@ -93,7 +93,7 @@ def _answer(scoring: Scoring, member: Member, inputs: InputSpec, findings: list[
     try:
         answer = scoring.answer(member, inputs)
         fault = "output"
-        decide_output(answer.values, answer.opened, member)
+        decide_output(answer.values, answer.signature, member)
     except KerasembleError as error:
         findings.append(_from_error(fault, member, error))
         return []
@@ -104,13 +104,13 @@ def _without_background(
     answers: Sequence[Answer], y: npt.ArrayLike | None, classes: Sequence[object] | None, findings: list[Finding]
 ) -> list[Answer]:
     """Return the answers without those that have one column more than there are classes, which is no class."""
-    widths = Counter(max(2, answer.values.shape[1]) - len(answer.member.ignore) for answer in answers)
+    widths = Counter(max(2, answer.signature.columns) - len(answer.member.ignore) for answer in answers)
     if y is None or not answers:
         return list(answers)
     count = len(classes) if classes is not None else min(widths)
     kept = []
     for answer in answers:
-        extra = answer.values.shape[1] - len(answer.member.ignore) - count
+        extra = answer.signature.columns - len(answer.member.ignore) - count
         found = _background(answer, y, classes, count) if extra == 1 and not answer.member.ignore else None
         if found is None:
             kept.append(answer)
@@ -120,14 +120,14 @@ def _without_background(
 
 
 def _background(answer: Answer, y: npt.ArrayLike, classes: Sequence[object] | None, count: int) -> Finding | None:
-    member, opened, raw, _ = answer
+    member, signature, raw = answer.member, answer.signature, answer.values[:]
     names = tuple(map(str, classes)) if classes is not None else tuple(map(str, range(count)))
     try:
         labels = encode_labels(y, names, len(raw))
     except KerasembleError:
         return None  # the labels may well be of all its columns; whoever uses them says what is wrong
     width = raw.shape[1]
-    values = to_probabilities(raw, opened, decide_output(raw, opened, member), tuple(range(width)))
+    values = to_probabilities(raw, signature.precision, decide_output(raw, signature, member), tuple(range(width)))
     column = find_background(values, labels, count)
     if column is None:
         return None
@@ -144,9 +144,9 @@ def _background(answer: Answer, y: npt.ArrayLike, classes: Sequence[object] | No
     )
 
 
-def _bytes_as_they_are(scoring: Scoring, answer: Answer) -> list[Finding]:
+def _bytes_as_they_are(scoring: Scoring, answer: Answer, inputs: InputSpec) -> list[Finding]:
     """Return a warning where a member that rescales nothing is fed 0..255, which only labels could show to be right."""
-    member, opened = answer.member, answer.opened
+    member, opened = answer.member, scoring.open(answer.member, inputs)
     if not isinstance(opened, Opened) or member.preprocess is not None or detect_range(scoring.x) != (0.0, 255.0):
         return []
     kinds = {type(layer).__name__ for layer in opened.model._flatten_layers()}  # noqa: SLF001 - `layers` is not deep
@@ -168,7 +168,7 @@ def _other_scale(
     """Return the proposal of another scale or order of colours, where the member does far better by it."""
     member = answer.member
     # Layers of the user's own are meant; what is no Keras model takes the data as it is; colours are sought at the end.
-    if not isinstance(answer.opened, Opened) or member.layers or member.convention.channels_last:
+    if not answer.signature.is_model or member.layers or member.convention.channels_last:
         return []
     if seen.alignment is None:
         return []
@@ -181,15 +181,13 @@ def _other_scale(
     axes = [word for word in words if word == "channels_first"]
     given = "+".join(word for word in words if word not in axes) or None
     plain = dataclasses.replace(member, preprocess="+".join(axes) or None)
-    opened = answer.opened if given is None else scoring.open(plain, InputSpec(inputs.shape))
+    opened = scoring.open(member, inputs) if given is None else scoring.open(plain, InputSpec(inputs.shape))
 
-    # Filled up to whole batches of the size that was run before, so that nothing is compiled for another shape.
-    size = min(scoring.batch_size, len(scoring.x))
+    size = min(scoring.batch_of(member, inputs), len(scoring.x))
 
     def run(rows: npt.NDArray[Any]) -> FloatArray:
-        whole = np.concatenate([rows, np.repeat(rows[-1:], -len(rows) % size, axis=0)])
-        raw = opened.run(whole, slice(0, len(whole)), size)[: len(rows)]
-        return np.asarray(to_probabilities(raw, answer.opened, reading.output, reading.order))
+        raw = opened.run(rows, 0, size)
+        return np.asarray(to_probabilities(raw, answer.signature.precision, reading.output, reading.order))
 
     least = 0.0 if order is None else order.after
     found = try_conventions(run, scoring.x, labels, given, scoring.data_range, name=name_of(member), least=least)

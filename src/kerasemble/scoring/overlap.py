@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-from typing import Any
+from collections.abc import Iterator
 
 import numpy as np
-import numpy.typing as npt
 
 from kerasemble.core.arrays import first
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.rows import Rows, pieces
 from kerasemble.evaluation.finding import Finding
-from kerasemble.scoring.sources import check_data
 
 
-def find_overlap(x: npt.NDArray[Any], trained_on: npt.ArrayLike) -> list[Finding]:
+def find_overlap(x: Rows, trained_on: Rows) -> list[Finding]:
     """Return a warning where rows of `x` are among those that members were trained on.
 
     Rows are alike where their numbers are, in whatever dtype they are stored; rows that were scaled are others.
@@ -24,13 +23,13 @@ def find_overlap(x: npt.NDArray[Any], trained_on: npt.ArrayLike) -> list[Finding
         trained_on: (rows, ...) data of the same shape of a sample.
 
     Raises:
-        KerasembleError: the training data cannot be used, or its samples have another shape.
+        KerasembleError: samples of the training data have another shape.
     """
-    known = check_data(trained_on)
-    if known.shape[1:] != x.shape[1:]:
-        msg = f"Samples of the training data have shape {known.shape[1:]}, the data has {x.shape[1:]}. Give both alike."
+    if trained_on.shape[1:] != x.shape[1:]:
+        theirs, ours = trained_on.shape[1:], x.shape[1:]
+        msg = f"Samples of the training data have shape {theirs}, the data has {ours}. Give both alike."
         raise KerasembleError(msg)
-    trained = set(_keys(known))
+    trained = set(_keys(trained_on))
     rows = [row for row, key in enumerate(_keys(x)) if key in trained]
     if not rows:
         return []
@@ -43,7 +42,9 @@ def find_overlap(x: npt.NDArray[Any], trained_on: npt.ArrayLike) -> list[Finding
     ]
 
 
-def _keys(x: npt.NDArray[Any]) -> list[bytes]:
-    """Return a digest of each row's numbers as float32."""
-    rows = np.ascontiguousarray(x.reshape(len(x), -1), dtype=np.float32) + np.float32(0)  # -0 becomes 0
-    return [hashlib.blake2b(row.data, digest_size=16).digest() for row in rows]
+def _keys(x: Rows) -> Iterator[bytes]:
+    """Yield a digest of each row's numbers as float32."""
+    for rows in pieces(x):
+        block = x[rows]
+        flat = np.ascontiguousarray(block.reshape(len(block), -1), dtype=np.float32) + np.float32(0)  # -0 becomes 0
+        yield from (hashlib.blake2b(row.data, digest_size=16).digest() for row in flat)

@@ -29,8 +29,8 @@ def check_repeatable(
     Args:
         name: of the member.
         opened: the member.
-        x: (samples, ...) data.
-        values: (samples, columns) what it answered to the data.
+        x: (n, ...) the first rows of the data.
+        values: (n, columns) what it answered to them.
         batch_size: samples at a time, as they were run.
 
     Raises:
@@ -40,12 +40,13 @@ def check_repeatable(
     rows = min(_ROWS, max(1, size - 1))
     other = x[-1:] if size > rows else x[:0]
     batch = np.concatenate([np.repeat(other, size - rows, axis=0), x[:rows]])
-    again = opened.run(batch, slice(0, size), batch_size)[size - rows :]
-    if _alike(again, values[:rows], opened):
+    again = opened.run(batch, 0, batch_size)[size - rows :]
+    precision = opened.signature.precision
+    if _alike(again, values[:rows], precision):
         return
-    same = opened.run(x, slice(0, size), batch_size)
+    same = opened.run(x[:size], 0, batch_size)
     difference = float(np.abs(again - values[:rows]).max())
-    if not _alike(same, values[:size], opened):
+    if not _alike(same, values[:size], precision):
         msg = (
             f"Member '{name}' is random: asked twice, it answers the same {size} rows otherwise (by up to "
             f"{float(np.abs(same - values[:size]).max()):.3g}). Dropout, noise or augmentation is at work outside of "
@@ -60,7 +61,7 @@ def check_repeatable(
     raise KerasembleError(msg)
 
 
-def _alike(one: npt.NDArray[Any], other: npt.NDArray[Any], opened: Opened | Outside) -> bool:
-    tolerance = _HALF_TOLERANCE if opened.precision in HALF else _TOLERANCE
+def _alike(one: npt.NDArray[Any], other: npt.NDArray[Any], precision: str) -> bool:
+    tolerance = _HALF_TOLERANCE if precision in HALF else _TOLERANCE
     # NaN is reported for what it is, later and with its rows.
     return bool(np.allclose(one, other, rtol=tolerance, atol=tolerance / 10, equal_nan=True))

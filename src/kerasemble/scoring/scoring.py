@@ -1,37 +1,39 @@
-"""Members run over one array of data: what was opened and run once is not opened and run again."""
+"""Members run over one set of data: what was opened and run once is not opened and run again."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 from collections.abc import Callable, Sequence
-from typing import NamedTuple, TypeAlias, final
+from typing import Any, NamedTuple, TypeAlias, final
 
 import numpy as np
-import numpy.typing as npt
 
-from kerasemble.core.alignment import Alignment, InputSpec, Reading
-from kerasemble.core.arrays import FloatArray
-from kerasemble.core.errors import KerasembleError
+from kerasemble.core.alignment import Alignment, InputSpec, Output, Reading
+from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.predictions import Predictions
+from kerasemble.core.rows import Rows
+from kerasemble.core.stacked import Stacked
 from kerasemble.core.tasks import parse_task
-from kerasemble.members.backend import reason
 from kerasemble.members.classes import align_classes
 from kerasemble.members.inspection.record import Inspection
-from kerasemble.members.loading import Loaded
 from kerasemble.members.member import Member, name_of
-from kerasemble.members.opening import Opened, decide_output, input_of, open_member, to_probabilities
-from kerasemble.members.outside import Outside, open_outside
+from kerasemble.members.opening import Opened, decide_output, input_of
+from kerasemble.members.outside import Outside
 from kerasemble.members.preprocessing import detect_range, fits, warn_of_other_range
-from kerasemble.scoring.repeatable import check_repeatable
-from kerasemble.scoring.sources import check_data, check_whole
-from kerasemble.scoring.store import Store, data_fingerprint, member_key
+from kerasemble.members.signature import Signature
+from kerasemble.scoring.aligned import Aligned, in_memory_if_small
+from kerasemble.scoring.batch_size import BatchSize, check_batch_size
+from kerasemble.scoring.dtypes import check_dtype
+from kerasemble.scoring.keeping import Form, InMemory, Keeper, OnDisk
+from kerasemble.scoring.keys import member_key
+from kerasemble.scoring.models import Models, read_key, source_key
+from kerasemble.scoring.running import Job, run
+from kerasemble.scoring.sources.opening import as_source, check_whole
+from kerasemble.scoring.store import DataSet, Noted, Store
 
 # Called with a member's name, the rows done and the rows in all.
 Progress: TypeAlias = Callable[[str, int, int], None]
-
-# Rows between two calls of `progress`, in batches: often enough for a bar, rare enough to cost nothing.
-_BATCHES_PER_CALL = 16
 
 
 class Answer(NamedTuple):
@@ -39,15 +41,25 @@ class Answer(NamedTuple):
 
     Args:
         member: with the class names that its source says, where it was given none.
-        opened: the member, ready to be run.
-        values: (samples, columns) raw, as the member gives them.
+        signature: what its values are like.
+        values: (samples, columns) raw, as the member gives them; or (samples,) positions of its columns.
         inspection: of its file; None where there is none.
+        output: what the values were, where only labels are kept of them.
     """
 
     member: Member
-    opened: Opened | Outside
-    values: FloatArray
+    signature: Signature
+    values: Rows
     inspection: Inspection | None
+    output: Output | None = None
+
+
+class _Known(NamedTuple):
+    """What is known of a member once it was opened, whether it still is open or not."""
+
+    signature: Signature
+    inspection: Inspection | None
+    key: str
 
 
 @final
@@ -55,10 +67,11 @@ class Scoring:
     """Data that members are run over, and what they answered so far.
 
     Args:
-        x: (samples, ...) finite numbers.
+        x: (samples, ...) finite numbers, or anything that `load_data` or `predict` takes.
         data_range: lowest and highest value the data can take; detected where left out and where a member asks.
         store: folder in which raw answers are kept.
-        batch_size: samples at a time.
+        dtype: what is kept of an answer: "float32", "float16", or "labels", its most probable class.
+        batch_size: samples at a time; tuned where left out.
         progress: called with a member's name, the rows done and the rows in all.
 
     Raises:
@@ -67,29 +80,36 @@ class Scoring:
 
     def __init__(
         self,
-        x: npt.ArrayLike,
+        x: Any,  # noqa: ANN401 - whatever can be data
         *,
         data_range: tuple[float, float] | None = None,
         store: str | os.PathLike[str] | None = None,
-        batch_size: int = 256,
+        dtype: str = "float32",
+        batch_size: int | None = None,
         progress: Progress | None = None,
     ) -> None:
         """Check the data and the options; nothing is run yet."""
-        if batch_size < 1:
-            msg = f"batch_size must be at least 1. Received: batch_size={batch_size}."
-            raise KerasembleError(msg)
+        check_batch_size(batch_size)
+        check_dtype(dtype)
         if data_range is not None and not data_range[0] < data_range[1]:
             msg = f"data_range must be (low, high) with low below high. Received: {data_range}."
             raise KerasembleError(msg)
-        self.x = check_data(x)
+        self.x = as_source(x)
+        _ = self.x.extent  # rows that are not finite are refused before anything is run
         self.data_range = data_range
-        self.fingerprint = data_fingerprint(self.x)
-        self._store = None if store is None else Store(store)
-        self.batch_size = batch_size
-        self._progress = progress
-        self._loaded: dict[object, Loaded] = {}
-        self._opened: dict[object, Opened | Outside] = {}
-        self._answers: dict[object, FloatArray] = {}
+        self.fingerprint = self.x.fingerprint
+        self.notes: list[str] = []
+        self._batch_size = batch_size
+        self._dtype = dtype
+        self._progress = progress or (lambda _name, _done, _total: None)
+        data = DataSet(self.x.shape, self.x.dtype.str, self.fingerprint, self.x.place)
+        self._store = None if store is None else Store(store, data)
+        self._models = Models()
+        self._inputs: dict[object, tuple[tuple[int | None, ...] | None, str]] = {}
+        self._known: dict[object, _Known] = {}
+        self._kept: dict[object, Keeper] = {}
+        self._complete: set[object] = set()
+        self._sizes: dict[object, BatchSize] = {}
 
     def predictions(self, members: Sequence[Member], classes: Sequence[object] | None = None) -> Predictions:
         """Return the probabilities of members, which went through `as_members`, over the same classes.
@@ -97,14 +117,29 @@ class Scoring:
         Raises:
             KerasembleError: members or what they return cannot be used; the message says which and the cure.
         """
+        inputs = self.prepare(members, classes)
+        # What another process is running comes last: it may be there by then.
+        for member in members:
+            self._keep(member, inputs, wait=False)
+        answers = [self.answer(member, inputs) for member in members]
+        seen = self.align(answers, inputs, classes)
+        if self._store is not None:
+            self._store.note(seen, self._noted(members, inputs), self.x.y)
+        return seen
+
+    def prepare(self, members: Sequence[Member], classes: Sequence[object] | None = None) -> InputSpec:
+        """Return the input that members share, having made sure that they can be run and compared.
+
+        Raises:
+            KerasembleError: members cannot be opened, or answer over other classes; nothing was run by then.
+        """
         for member in members:
             warn_of_other_range(self.x, member.range, f"'{member.name}'")
         inputs = self.describe_input(members)
-        opened = [self.open(member, inputs) for member in members]
-        named = [_with_classes(member, each) for member, each in zip(members, opened, strict=True)]
-        # Before anything is run: members of different classes fail in seconds.
-        align_classes(named, [max(2, each.columns) for each in opened], classes)
-        return self.align([self.answer(member, inputs) for member in members], inputs, classes)
+        signatures = [self._about(member, inputs).signature for member in members]
+        named = [_with_classes(member, each) for member, each in zip(members, signatures, strict=True)]
+        align_classes(named, [max(2, each.columns) for each in signatures], classes)
+        return inputs
 
     def align(
         self, answers: Sequence[Answer], inputs: InputSpec, classes: Sequence[object] | None = None
@@ -114,19 +149,20 @@ class Scoring:
         Raises:
             KerasembleError: the answers are not what the members' options say, or over other classes.
         """
-        widths = [answer.values.shape[1] for answer in answers]
+        widths = [answer.signature.columns for answer in answers]
         order = align_classes([answer.member for answer in answers], [max(2, width) for width in widths], classes)
-        values = np.empty((len(answers), len(self.x), len(order.classes)), dtype=np.float32)
-        readings = []
-        for row, answer, columns in zip(values, answers, order.orders, strict=True):
-            member, opened, raw, inspection = answer
-            output = decide_output(raw, opened, member)
-            row[:] = to_probabilities(raw, opened, output, columns)
+        parts = []
+        for answer, columns in zip(answers, order.orders, strict=True):
+            member, signature, raw, inspection, output = answer
             found = (None, (), ()) if inspection is None else _of_file(inspection)
-            readings.append(Reading(output, raw.shape[1], columns, opened.steps, *found))
+            output = output or decide_output(raw, signature, member)
+            reading = Reading(output, signature.columns, columns, signature.steps, *found)
+            parts.append(Aligned(raw, reading, signature.precision))
         names = tuple(name_of(answer.member) for answer in answers)
+        stacked = Stacked(parts)
+        values = np.asarray(stacked) if self._store is None else in_memory_if_small(stacked)
         task = parse_task(None, len(order.classes))
-        alignment = Alignment(inputs, tuple(readings))
+        alignment = Alignment(inputs, tuple(part.reading for part in parts))
         return Predictions(values, names, order.classes, task, alignment, order.ordered, self.fingerprint)
 
     def describe_input(self, members: Sequence[Member]) -> InputSpec:
@@ -136,7 +172,7 @@ class Scoring:
             KerasembleError: a member cannot be opened, or takes whole numbers and the data has others.
         """
         known = [member for member in members if member.is_keras]
-        taken = [input_of(self._load(member).model, name_of(member)) for member in known]
+        taken = [self._input_of(member) for member in known]
         for member, (shape, dtype) in zip(known, taken, strict=True):
             if shape is not None and fits(self.x.shape, shape):
                 msg = f"The data has the shape of one sample of member '{member.name}', {self.x.shape}. Give x[None]."
@@ -157,15 +193,7 @@ class Scoring:
         Raises:
             KerasembleError: it cannot be opened, or the data cannot become what it takes.
         """
-        key = (*_read_key(member), str(inputs))
-        if key not in self._opened:
-            loaded = self._load(member) if member.is_keras else None
-            self._opened[key] = (
-                open_outside(member, self.x, self.fingerprint)
-                if loaded is None
-                else open_member(member, loaded.model, inputs)
-            )
-        return self._opened[key]
+        return self._models.open(member, inputs, self.x, self.fingerprint)
 
     def answer(self, member: Member, inputs: InputSpec) -> Answer:
         """Return what a member answers to the data; it is run unless it was before, here or in the store.
@@ -173,76 +201,117 @@ class Scoring:
         Raises:
             KerasembleError: it fails, or answers otherwise each time it is asked.
         """
-        opened = self.open(member, inputs)
-        loaded = self._load(member) if member.is_keras else None
-        key = (*_read_key(member), str(inputs))
-        if key not in self._answers:
-            self._answers[key] = self._stored(member, opened, inputs, loaded)
-        inspection = None if loaded is None else loaded.inspection
-        return Answer(_with_classes(member, opened), opened, self._answers[key], inspection)
+        kept = self._keep(member, inputs)
+        known = self._about(member, inputs)
+        signature = known.signature
+        if self._dtype == "float16":
+            signature = signature._replace(precision="float16")
+        return Answer(_with_classes(member, signature), signature, kept.rows, known.inspection, kept.output)
 
-    def _stored(self, member: Member, opened: Opened | Outside, inputs: InputSpec, loaded: Loaded | None) -> FloatArray:
-        if self._store is None or loaded is None:
-            return self._run(member, opened)
-        key = member_key(member, loaded, inputs, opened.steps, self.fingerprint)
-        values = self._store.get(key)
-        if values is None:
-            values = self._run(member, opened)
-            self._store.put(key, name_of(member), values)
-        elif self._progress is not None:
-            self._progress(name_of(member), len(self.x), len(self.x))
-        return values
+    def batch_of(self, member: Member, inputs: InputSpec) -> int:
+        """Return how many samples at a time a member was run with, which is what it has memory for."""
+        size = self._sizes.get(self._key(member, inputs))
+        stored = self.keeper(member, inputs).batch_size
+        return BatchSize(stored or self._batch_size).size if size is None else size.size
 
-    def _run(self, member: Member, opened: Opened | Outside) -> FloatArray:
-        """Return the member's raw float32 values (samples, columns).
+    def _input_of(self, member: Member) -> tuple[tuple[int | None, ...] | None, str]:
+        key = source_key(member)
+        if key not in self._inputs:
+            self._inputs[key] = input_of(self._models.load(member).model, name_of(member))
+        return self._inputs[key]
+
+    def _about(self, member: Member, inputs: InputSpec) -> _Known:
+        key = self._key(member, inputs)
+        if key not in self._known:
+            signature = self.open(member, inputs).signature
+            loaded = self._models.load(member) if member.is_keras else None
+            stored = "" if self._store is None or loaded is None else self._stored_key(member, inputs)
+            self._known[key] = _Known(signature, None if loaded is None else loaded.inspection, stored)
+        return self._known[key]
+
+    def _stored_key(self, member: Member, inputs: InputSpec) -> str:
+        signature, loaded = self.open(member, inputs).signature, self._models.load(member)
+        kept = [self.fingerprint, self._dtype]
+        if self._dtype == "labels":  # of which the options decide too
+            kept += [member.output, str(member.ignore)]
+        return member_key(member, loaded, inputs, signature.steps, "\0".join(kept))
+
+    def _key(self, member: Member, inputs: InputSpec) -> object:
+        labels = (member.output, member.ignore) if self._dtype == "labels" else ()
+        return source_key(member), read_key(member, inputs), labels
+
+    def keeper(self, member: Member, inputs: InputSpec) -> Keeper:
+        """Return where a member's answers are kept, of which all, some or none may be there.
+
+        Raises:
+            KerasembleError: the member cannot be opened, or the store cannot be read.
+        """
+        key = self._key(member, inputs)
+        if key not in self._kept:
+            known = self._about(member, inputs)
+            form = Form(member, known.signature, self._dtype)
+            if self._store is None or not known.key:
+                self._kept[key] = InMemory(form, len(self.x))
+            else:
+                self._kept[key] = OnDisk(form, self._store, known.key)
+        return self._kept[key]
+
+    def _keep(self, member: Member, inputs: InputSpec, *, wait: bool = True) -> Keeper:
+        """Run a member unless that was done; without `wait` not where another process is at it."""
+        keeper, key = self.keeper(member, inputs), self._key(member, inputs)
+        if key in self._complete:
+            return keeper
+        with keeper.working(wait=wait) as missing:
+            if missing:
+                self._run(member, inputs, keeper, missing)
+            else:
+                self._progress(name_of(member), len(self.x) - keeper.open_rows(), len(self.x))
+        if not keeper.open_rows():
+            self._complete.add(key)
+        return keeper
+
+    def _noted(self, members: Sequence[Member], inputs: InputSpec) -> list[Noted]:
+        """Return what the store is to note of the members whose answers it has."""
+        noted: list[Noted] = []
+        for member in members:
+            keeper = self.keeper(member, inputs)
+            if isinstance(keeper, OnDisk):
+                precision = self.answer(member, inputs).signature.precision
+                layout, path = keeper.shards.layout, None if member.path is None else str(member.path.resolve())
+                key = keeper.shards.about["key"]
+                noted.append(Noted(name_of(member), key, layout.columns, layout.dtype, precision, path))
+        return noted
+
+    def _run(self, member: Member, inputs: InputSpec, keeper: Keeper, missing: Sequence[slice]) -> None:
+        """Run a member over the rows that are missing.
 
         Raises:
             KerasembleError: the member fails, or answers otherwise each time it is asked.
         """
-        rows = self.batch_size * _BATCHES_PER_CALL
         name, samples = name_of(member), len(self.x)
-        values = np.empty((samples, opened.columns), dtype=np.float32)
-        if self._progress is not None:
-            self._progress(name, 0, samples)  # compiling comes first and takes a while
-        for start in range(0, samples, rows):
-            part = slice(start, min(start + rows, samples))
-            try:
-                values[part] = opened.run(self.x, part, self.batch_size)
-            except KerasembleError:
-                raise
-            except Exception as error:  # whatever the backend or a custom class raises
-                msg = f"Member '{name}' failed when it was run on rows {start} and after: {reason(error)}"
-                raise KerasembleError(msg) from error
-            if self._progress is not None:
-                self._progress(name, part.stop, samples)
-        if member.kind != "predictions":
-            check_repeatable(name, opened, self.x, values, self.batch_size)
-        return values
+        there = samples - sum(rows.stop - rows.start for rows in missing)
+        self._progress(name, there, samples)  # compiling comes first and takes a while
+        batch = BatchSize(self._batch_size or keeper.batch_size)
+        job = Job(name, self.open(member, inputs), self.x, member.kind != "predictions")
 
-    def _load(self, member: Member) -> Loaded:
-        key = _source_key(member)
-        if key not in self._loaded:
-            self._loaded[key] = member.open()
-        return self._loaded[key]
+        def put(rows: slice, values: Any) -> None:  # noqa: ANN401 - an array
+            keeper.put(rows, values, batch.size)
+
+        self._sizes[self._key(member, inputs)] = batch
+        run(job, missing, put, batch, lambda count: self._progress(name, there + count, samples))
+        if batch.halved_from is not None:
+            note = (
+                f"Memory was short for member '{name}' at {batch.halved_from} rows a batch; it was run at {batch.size}."
+            )
+            self.notes.append(note)
+            warn(note)
 
 
-def _source_key(member: Member) -> tuple[object, ...]:
-    """Return what tells sources apart in this process; their content may be large, or not be readable at all."""
-    source = id(member.source) if member.path is None else str(member.path)
-    return source, member.trust, id(member.architecture), id(member.custom_objects)
-
-
-def _read_key(member: Member) -> tuple[object, ...]:
-    """Return what tells apart how a source is run; what its answers mean does not count."""
-    convention = member.preprocess if isinstance(member.preprocess, str) else tuple(map(id, member.layers))
-    return *_source_key(member), convention, member.head
-
-
-def _with_classes(member: Member, opened: Opened | Outside) -> Member:
+def _with_classes(member: Member, signature: Signature) -> Member:
     """Return the member with the class names that its source says, where it was given none."""
-    if member.classes is not None or not isinstance(opened, Outside) or opened.classes is None:
+    if member.classes is not None or signature.classes is None:
         return member
-    return dataclasses.replace(member, classes=opened.classes)
+    return dataclasses.replace(member, classes=signature.classes)
 
 
 def _of_file(inspection: Inspection) -> tuple[str | None, tuple[str, ...], tuple[str, ...]]:

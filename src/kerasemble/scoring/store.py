@@ -1,117 +1,208 @@
 """Members' raw answers on disk: run once, read many times.
 
-A store is a folder with one immutable `.npy` for each member and data set, and a `manifest.json` that lists them with
-their SHA-256. Both are written beside their final name and renamed, so that a killed run leaves whole files only.
+    run/
+      data-3f2a9c.../         a set of data, by its fingerprint
+        data.json             what it is
+        labels.npy            where the source has labels
+        predictions.json      the members that were last asked for, and how their answers are read
+        9b1c.../              a member's raw answers, by its content and options
+          manifest.json       the shards with their SHA-256
+          000000000000.npy    a shard, called by its first row
+
+All of it is immutable but for the `.json` files, which are replaced whole. Whatever else lies there is left alone.
 """
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
-import json
+import io
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, final
 
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.core.alignment import InputSpec
-from kerasemble.core.arrays import FloatArray
-from kerasemble.core.errors import KerasembleError
-from kerasemble.core.files import atomic_target, sha256
-from kerasemble.members.loading import Loaded
-from kerasemble.members.member import Member, name_of
+from kerasemble.core.errors import warn
+from kerasemble.core.files import holds, write_whole
+from kerasemble.core.predictions import Predictions
+from kerasemble.scoring.checked_json import DamagedError, read_json, to_bytes
+from kerasemble.scoring.lock import lock
+from kerasemble.scoring.shards import MANIFEST, Shards, clean, layout_of, make_folder
 
-_FORMAT = 1
+DATA, LABELS, PREDICTIONS = "data.json", "labels.npy", "predictions.json"
+_LOCK = ".lock"
+# Of a fingerprint or key in the name of a folder; the whole of it stands in the file within.
+NAME = 16
 
 
+class DataSet(NamedTuple):
+    """What a store notes of the data.
+
+    Args:
+        shape: (samples, ...).
+        dtype: of its numbers.
+        fingerprint: SHA-256 of it.
+        place: where it comes from; empty for what was in memory.
+    """
+
+    shape: tuple[int, ...]
+    dtype: str
+    fingerprint: str
+    place: str = ""
+
+
+class About(NamedTuple):
+    """What a store notes of a member's answers.
+
+    Args:
+        name: of the member.
+        key: of the answers: all that they depend on.
+        columns: numbers for a row; None for one label.
+        dtype: of the numbers.
+    """
+
+    name: str
+    key: str
+    columns: int | None
+    dtype: str
+
+
+class Noted(NamedTuple):
+    """A member as a store notes it for those who read without it.
+
+    Args:
+        name: of the member.
+        key: of its answers.
+        columns: numbers for a row; None for one label.
+        dtype: of the numbers.
+        precision: the dtype that the numbers were computed in.
+        path: of its file; None where it was an object.
+    """
+
+    name: str
+    key: str
+    columns: int | None
+    dtype: str
+    precision: str
+    path: str | None
+
+
+@final
 class Store:
-    """Arrays by key in a folder. A key says all that the array depends on, so nothing is ever overwritten."""
+    """The answers of members to one set of data, in a folder that may hold other sets too."""
 
-    def __init__(self, folder: str | os.PathLike[str]) -> None:
-        """Open or make the folder.
+    def __init__(self, folder: str | os.PathLike[str], data: DataSet) -> None:
+        """Open or make the folder, and note the data.
 
         Raises:
             KerasembleError: it cannot be made, or a newer version of kerasemble wrote it.
         """
-        self._folder = Path(folder)
-        try:
-            self._folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            msg = f"The store {self._folder} cannot be made: {error.strerror}. Give a folder that you may write to."
-            raise KerasembleError(msg) from error
-        self._manifest = self._folder / "manifest.json"
-        self._shards = self._read_manifest()
+        self.root = Path(folder)
+        self.data = data
+        self.folder = self.root / f"data-{data.fingerprint[:NAME]}"
+        if not (self.folder / DATA).exists():
+            _say_changed(self.root, data)
+        make_folder(self.folder)
+        self._write({DATA: to_bytes({**data._asdict(), "shape": list(data.shape)})})
 
-    def get(self, key: str) -> FloatArray | None:
-        """Return the array stored under `key`; None where there is none or its bytes are not those stored."""
-        entry = self._shards.get(key)
-        path = self._folder / f"{key}.npy"
-        if entry is None or not path.is_file() or sha256(path) != entry["sha256"]:
-            return None
-        return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    def answers(self, about: About) -> Shards:
+        """Return the table of a member's answers, of which none or only some may be there."""
+        folder = self.folder / about.key[:NAME]
+        if not (folder / MANIFEST).exists() and self._has(about.name):
+            warn(
+                f"Member '{about.name}' is not the one whose answers are in {self.root}: its file or its options have "
+                "changed. It is run again."
+            )
+        return open_shards(folder, self.data.shape, about)
 
-    def put(self, key: str, member: str, values: FloatArray) -> None:
-        """Store an array under `key`; `member` is noted for people who look into the manifest."""
-        path = self._folder / f"{key}.npy"
-        with atomic_target(path, overwrite=True) as temporary, temporary.open("wb") as file:
-            np.save(file, values, allow_pickle=False)
-        self._shards[key] = {"member": member, "shape": list(values.shape), "sha256": sha256(path)}
-        content = json.dumps({"format": _FORMAT, "shards": self._shards}, indent=1, sort_keys=True)
-        with atomic_target(self._manifest, overwrite=True) as temporary:
-            temporary.write_text(content, encoding="utf-8")
+    @contextlib.contextmanager
+    def working_on(self, answers: Shards, *, wait: bool = True) -> Iterator[bool]:
+        """Keep other processes from a member's answers while the block adds to them; yield False where one has them.
 
-    def _read_manifest(self) -> dict[str, Any]:
-        if not self._manifest.exists():
-            return {}
-        try:
-            content = json.loads(self._manifest.read_text(encoding="utf-8"))
-            version = content["format"]
-            if version == _FORMAT:
-                return {key: {**entry, "sha256": str(entry["sha256"])} for key, entry in content["shards"].items()}
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            msg = f"{self._manifest} is damaged: {error}. Remove it; the members will be run again."
-            raise KerasembleError(msg) from error
-        msg = f"{self._manifest} has format {version}; this version of kerasemble reads {_FORMAT}. Update it."
-        raise KerasembleError(msg)
+        Raises:
+            KerasembleError: the folder cannot be written.
+        """
+        make_folder(answers.folder)
+        member = answers.about["member"]
+
+        def say(holder: str) -> None:
+            warn(f"{holder} is running member '{member}' for {self.root}: waiting for it.")
+
+        with lock(answers.folder / _LOCK, say, wait=wait) as held:
+            if held:
+                clean(answers.folder)
+                answers.refresh()
+            yield held
+
+    def note(self, predictions: Predictions, members: Sequence[Noted], y: npt.NDArray[Any] | None) -> None:
+        """Note what was asked for last and how it is read, and the labels, for who reads it without the members.
+
+        Args:
+            predictions: of all members.
+            members: those whose answers are here.
+            y: (samples, ...) labels, None where there are none.
+
+        Raises:
+            KerasembleError: it cannot be written.
+        """
+        labels = None if y is None else _to_bytes(y)
+        here = predictions.only([each.name for each in members])
+        alignment = here.alignment
+        body = {
+            "task": here.task.value,
+            "classes": list(here.classes),
+            "ordered": here.ordered,
+            "alignment": None if alignment is None else alignment.to_json(),
+            "members": [each._asdict() for each in members],
+            "labels": None if labels is None else hashlib.sha256(labels).hexdigest(),
+        }
+        # The labels come first: what names their SHA-256 is there when they are.
+        self._write({**({} if labels is None else {LABELS: labels}), PREDICTIONS: to_bytes(body)})
+
+    def _write(self, files: dict[str, bytes]) -> None:
+        """Write files, one process at a time, and remove what one that died had begun; those that are there stay."""
+        for note in (DATA, PREDICTIONS):
+            with contextlib.suppress(DamagedError):  # what a newer version wrote is refused
+                read_json(self.folder / note)
+        if all(holds(self.folder / name, content) for name, content in files.items()):
+            return
+        with lock(self.folder / _LOCK, lambda _holder: None):  # for an instant, of which nobody need hear
+            clean(self.folder)
+            for name, content in files.items():
+                write_whole(self.folder / name, content)
+
+    def _has(self, member: str) -> bool:
+        """Return whether there are answers by a member of this name."""
+        for manifest in self.folder.glob(f"*/{MANIFEST}"):
+            with contextlib.suppress(DamagedError):
+                body = read_json(manifest)
+                if body is not None and body["about"]["member"] == member:
+                    return True
+        return False
 
 
-def data_fingerprint(x: npt.NDArray[Any]) -> str:
-    """Return the SHA-256 of data: its dtype, its shape and its bytes."""
-    digest = hashlib.sha256(f"{x.dtype.str} {x.shape}".encode())
-    digest.update(np.ascontiguousarray(x).data)
-    return digest.hexdigest()
+def open_shards(folder: Path, shape: tuple[int, ...], about: About) -> Shards:
+    """Return the table of a member's answers to data of a shape (samples, ...)."""
+    return Shards(folder, layout_of(shape, about.columns, about.dtype), {"member": about.name, "key": about.key})
 
 
-def member_key(member: Member, loaded: Loaded, inputs: InputSpec, steps: Sequence[str], data: str) -> str:
-    """Return the key of a member's raw answers: its content, how its input is made, and the data's fingerprint."""
-    file = None if loaded.inspection is None else loaded.inspection.sha256
-    # What a function builds is not in the file of weights.
-    whole = file is not None and not callable(member.architecture)
-    content = file if file is not None and whole else _content(loaded.model, name_of(member))
-    convention = "" if member.layers else str(member.preprocess)
-    layers = [_content(layer, name_of(member)) for layer in member.layers]
-    parts = [content, convention, *layers, str(inputs), *steps, str(member.head), data]
-    return hashlib.sha256("\0".join(parts).encode()).hexdigest()
+def _to_bytes(y: npt.NDArray[Any]) -> bytes:
+    """Return labels as an `.npy` file."""
+    buffer = io.BytesIO()
+    np.save(buffer, y.astype(str) if y.dtype == object else y, allow_pickle=False)
+    return buffer.getvalue()
 
 
-def _content(layer: Any, owner: str) -> str:  # noqa: ANN401 - a Keras layer or model
-    """Return the SHA-256 of a layer's configuration and weights."""
-    try:
-        config = json.dumps(layer.get_config(), sort_keys=True, default=_plain)
-    except NotImplementedError as error:
-        msg = (
-            f"Member '{owner}' has no get_config(), so nobody can tell whether it has changed since its answers were "
-            "stored. Save it and give the file, or leave the store out."
-        )
-        raise KerasembleError(msg) from error
-    digest = hashlib.sha256(f"{type(layer).__qualname__} {config}".encode())
-    for weights in layer.get_weights():
-        digest.update(np.ascontiguousarray(weights).data)
-    return digest.hexdigest()
-
-
-def _plain(value: Any) -> Any:  # noqa: ANN401 - whatever a configuration holds
-    """Return an array whole, as a list, and anything else as text: the text of a long array leaves numbers out."""
-    return value.tolist() if hasattr(value, "tolist") else str(value)
+def _say_changed(root: Path, data: DataSet) -> None:
+    """Warn where answers to what lay at the same place before are there."""
+    if not data.place:
+        return
+    for note in root.glob(f"data-*/{DATA}"):
+        with contextlib.suppress(DamagedError):
+            body = read_json(note)
+            if body is not None and body["place"] == data.place:
+                warn(f"{data.place} has changed since its rows were scored into {root}: members are run again.")
+                return

@@ -91,7 +91,7 @@ def check_leaves_inputs_untouched(combiner: Combiner) -> None:
     seen, labels = plain()
     fitted = fit(combiner, seen, labels)
     learned = {name: np.array(array) for name, array in fitted.learned.items()}
-    values = seen.only(fitted.members).values.astype(np.float64)
+    values = np.asarray(seen.only(fitted.members).values, dtype=np.float64)
     given = {"labels": labels, "values": values, **{f"learned['{name}']": array for name, array in learned.items()}}
     before = {name: array.copy() for name, array in given.items()}
     combiner.learn(seen, labels, np.ones(len(labels)))
@@ -134,7 +134,7 @@ def check_row_weights_count(combiner: Combiner) -> None:
         return
     even = fit(combiner, seen, labels)(seen)
     # Rows of one class, and rows that one member alone knows: where weights count, one of these moves any combiner.
-    right = seen.values.argmax(axis=-1) == labels
+    right = np.asarray(seen.values).argmax(axis=-1) == labels
     parts = [labels[None] == np.arange(len(seen.classes))[:, None], right & (right.sum(axis=0) == 1)]
     # And a few rows at random, which hold nearly all of the weight.
     drawn = np.random.default_rng(0).gamma(0.05, size=len(labels))
@@ -164,7 +164,7 @@ def check_folds_are_learned_as_by_themselves(combiner: Combiner) -> None:
 def check_labels_are_taken(combiner: Combiner) -> None:
     """Members that give labels only are combined as if they gave those classes a probability of one."""
     seen, labels = plain()
-    votes = seen.values.argmax(axis=-1)
+    votes = np.asarray(seen.values).argmax(axis=-1)
     by_label = Predictions.from_labels(dict(zip(seen.members, votes, strict=True)), classes=seen.classes)
     certain = dataclasses.replace(seen, values=np.eye(len(seen.classes), dtype=np.float32)[votes])
     wanted = fit(combiner, certain, labels)
@@ -235,7 +235,7 @@ def check_takes_leading_axes(combiner: Combiner) -> None:
     fitted = fit(combiner, *sample)
     seen, other = sample.predictions, plain(seed=1).predictions
     used = (each.only(fitted.members).values for each in (seen, other))
-    both = np.stack([values.astype(np.float64) for values in used], axis=2)
+    both = np.stack([np.asarray(values, dtype=np.float64) for values in used], axis=2)
     answer = combiner.combine(both, fitted.learned, np)
     wanted = np.stack([fitted(seen), fitted(other)], axis=1)
     remedy = "Act on the first axis (members) and the last (classes) alone: axis=0, axis=-1, tensordot(..., axes=1)."

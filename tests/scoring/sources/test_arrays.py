@@ -1,4 +1,4 @@
-"""Data files become arrays, or an error that names the file and the cure."""
+"""Arrays and files of arrays become sources, or an error that names the file and the cure."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ import io
 
 import numpy as np
 import pytest
-from PIL import Image
 
 import kerasemble as ke
-from kerasemble.scoring.sources import check_data, check_whole, load_labelled
+from kerasemble.scoring.labels import labels_of
+from kerasemble.scoring.sources.arrays import check_data
+from kerasemble.scoring.sources.opening import as_source, check_whole
 
 X = np.arange(24, dtype=np.float32).reshape(4, 6)
 Y = np.array([0, 1, 1, 0])
@@ -24,28 +25,6 @@ def npz(tmp_path):
         return tmp_path / "data.npz"
 
     return save
-
-
-@pytest.fixture
-def images(tmp_path):
-    """Write images under a folder, by their path in it, and return the folder."""
-
-    def write(**pictures):
-        for name, picture in pictures.items():
-            path = tmp_path / "images" / name.replace("__", "/")
-            path.parent.mkdir(parents=True, exist_ok=True)
-            picture.save(path.with_suffix(".png"))
-        return tmp_path / "images"
-
-    return write
-
-
-def grey(value=7, size=(5, 4)):
-    return Image.new("L", size, value)
-
-
-def colour(value=(1, 2, 3), size=(5, 4)):
-    return Image.new("RGB", size, value)
 
 
 def test_an_npz_gives_what_is_in_it(npz):
@@ -66,9 +45,10 @@ def test_an_npz_is_one_whatever_its_suffix(npz, tmp_path):
 
 
 def test_what_must_have_labels_says_how_to_give_them(npz):
-    with pytest.raises(ke.KerasembleError, match=r"data\.npz has no labels\. Save them as 'y'"):
-        load_labelled(npz(x=X))
-    np.testing.assert_array_equal(load_labelled(npz(x=X, y=Y)).y, Y)
+    with pytest.raises(ke.KerasembleError, match=r"data\.npz has no labels\. Give y; or save them as 'y'"):
+        labels_of(as_source(npz(x=X)), None)
+    np.testing.assert_array_equal(labels_of(as_source(npz(x=X, y=Y)), None), Y)
+    np.testing.assert_array_equal(labels_of(as_source(X), Y), Y)
 
 
 def raw_bytes(save, **arrays):
@@ -85,7 +65,6 @@ OBJECTS = np.array([np.zeros(3), np.zeros(4)], dtype=object)
     [
         pytest.param(raw_bytes(np.savez, a=X, b=Y), "has no 'x'. It has: a, b. Save it with np.savez", id="48-no-x"),
         pytest.param(raw_bytes(np.savez), "has no 'x'. It has: nothing", id="48-nothing"),
-        pytest.param(raw_bytes(np.save, arr=X), "has no 'x'", id="48-npy"),
         pytest.param(raw_bytes(np.savez, x=X)[:-40], "cannot be read as an .npz", id="6-truncated"),
         pytest.param(b"x,y\n1,2\n", "cannot be read as an .npz", id="5-csv"),
         pytest.param(b"", "cannot be read as an .npz", id="3-empty"),
@@ -147,76 +126,62 @@ def test_data_that_stays_what_it_is_passes(x, dtype):
     check_whole(np.array(x), dtype, "Mine")
 
 
-def test_a_folder_gives_images_in_order_with_the_names_of_their_subfolders(images):
-    x, y, classes = ke.load_data(images(dog__b=grey(3), cat__z=grey(2), cat__a=grey(1)))
-    assert (x.shape, x.dtype) == ((3, 4, 5, 1), np.uint8)
-    assert x[:, 0, 0, 0].tolist() == [1, 2, 3]
-    assert y.tolist() == ["cat", "cat", "dog"]
-    assert classes == ("cat", "dog")
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize("x", [X, np.asfortranarray(X), X.astype(">i2"), X > 3], ids=["c", "fortran", "big", "bool"])
+def test_an_npz_is_mapped_where_it_is_not_compressed(tmp_path, save, x):
+    save(tmp_path / "data.npz", y=Y, x=x)
+    found = ke.load_data(tmp_path / "data.npz").x
+    np.testing.assert_array_equal(found, x)
+    assert isinstance(found.base, np.memmap) == (save is np.savez)
 
 
-def test_a_folder_without_subfolders_is_data_without_labels(images):
-    x, y, classes = ke.load_data(images(b=grey(2), a=grey(1)))
-    assert x[:, 0, 0, 0].tolist() == [1, 2]
+def test_an_npy_is_rows_without_labels_and_mapped(tmp_path):
+    np.save(tmp_path / "x.npy", X)
+    x, y, classes = ke.load_data(tmp_path / "x.npy")
+    assert isinstance(x.base, np.memmap)
+    np.testing.assert_array_equal(x, X)
     assert (y, classes) == (None, None)
 
 
-def test_colour_stays_colour(images):
-    x = ke.load_data(images(a__a=colour(), b__b=colour((4, 5, 6)))).x
-    assert x[:, 0, 0].tolist() == [[1, 2, 3], [4, 5, 6]]
+def test_a_changed_byte_in_an_npz_is_noticed(npz):
+    path = npz(x=X)
+    content = bytearray(path.read_bytes())
+    content[content.index(X.tobytes()) + 9] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(ke.KerasembleError, match=r"cannot be read as an \.npz: Bad CRC"):
+        ke.load_data(path)
 
 
-def test_grey_among_colour_becomes_colour(images):
-    x = ke.load_data(images(a__a=grey(9), b__b=colour())).x
-    assert x[:, 0, 0].tolist() == [[9, 9, 9], [1, 2, 3]]
+def test_a_source_is_sliced_as_an_array(npz):
+    source = as_source(X.tolist(), Y)
+    assert source[1:9].shape == (3, 6)
+    np.testing.assert_array_equal(source[np.array([0, 2, 3])], X[[0, 2, 3]])
+    np.testing.assert_array_equal(source[np.array([True, False, False, True])], X[[0, 3]])
+    assert source[np.array([], int)].shape == (0, 6)
+    np.testing.assert_array_equal(source.y, Y)
+    assert as_source(source) is source
+    assert as_source(ke.load_data(npz(x=X, y=Y))).fingerprint == as_source(X).fingerprint
+    with pytest.raises(ke.KerasembleError, match="without steps"):
+        source[::2]
 
 
-def test_a_palette_becomes_the_colours_that_it_stands_for(images):
-    palette = colour((10, 20, 30)).convert("P", palette=Image.Palette.ADAPTIVE)
-    assert ke.load_data(images(a=palette)).x[0, 0, 0].tolist() == [10, 20, 30]
+def test_59_labels_are_as_many_as_rows():
+    with pytest.raises(ke.KerasembleError, match="4 rows and 3 labels"):
+        as_source(X, Y[:3])
 
 
-def test_a_transparent_grey_is_grey(images):
-    assert ke.load_data(images(a=Image.new("LA", (5, 4), (9, 255)))).x[0, 0, 0].tolist() == [9]
+def test_48_a_ragged_list_is_refused():
+    with pytest.raises(ke.KerasembleError, match="ragged"):
+        as_source([[1, 2], [3]])
 
 
-def test_more_than_eight_bits_are_refused_not_cut(images):
-    folder = images(deep=Image.fromarray(np.full((4, 5), 30_000, dtype=np.uint16)))
-    with pytest.raises(ke.KerasembleError, match=r"deep\.png has pixels beyond 8 bits"):
-        ke.load_data(folder)
+@pytest.mark.parametrize("path", ["hf://owner/data", "gs://data/x.npz", "https://data/x.npz", "s3://data"])
+def test_131_what_is_elsewhere_is_refused(path):
+    with pytest.raises(ke.KerasembleError, match=r"is not on this computer\. Download it"):
+        ke.load_data(path)
 
 
-def test_hidden_folders_are_no_classes(images):
-    folder = images(cat__a=grey())
-    (folder / ".thumbnails").mkdir()
-    assert ke.load_data(folder).classes == ("cat",)
-
-
-@pytest.mark.parametrize("stray", ["stray", "cat__deeper__stray"])
-def test_an_image_that_would_be_passed_over_is_an_error(images, stray):
-    folder = images(cat__a=grey(), **{stray: grey()})
-    with pytest.raises(ke.KerasembleError, match="is not where it belongs"):
-        ke.load_data(folder)
-
-
-def test_images_of_different_sizes_need_one_to_be_given(images):
-    folder = images(a__small=grey(size=(5, 4)), b__large=grey(size=(10, 8)))
-    with pytest.raises(ke.KerasembleError, match=r"small\.png is 4x5, .*large\.png is 8x10\. Give image_size"):
-        ke.load_data(folder)
-    assert ke.load_data(folder, image_size=(6, 3)).x.shape == (2, 6, 3, 1)
-
-
-@pytest.mark.parametrize("damage", ["no-image", "truncated", "empty"])
-def test_45_an_image_that_cannot_be_read_is_named(images, damage):
-    folder = images(a__good=grey(), b__bad=grey(size=(50, 40)))
-    bad = folder / "b" / "bad.png"
-    bad.write_bytes({"no-image": b"not an image", "truncated": bad.read_bytes()[:60], "empty": b""}[damage])
-    with pytest.raises(ke.KerasembleError, match=r"bad\.png cannot be read as an image.*take it out"):
-        ke.load_data(folder)
-
-
-def test_a_folder_without_images_says_what_counts_as_one(images, tmp_path):
-    with pytest.raises(ke.KerasembleError, match=r"has no images \(\.png, \.jpg"):
-        ke.load_data(tmp_path)
-    (images(a__a=grey()) / "a" / "notes.txt").write_text("not an image", encoding="utf-8")
-    assert len(ke.load_data(tmp_path / "images").x) == 1
+@pytest.mark.parametrize("option", [{"label": "y"}, {"image_size": (3, 3)}, {"features": ["a"]}, {"workers": 2}])
+def test_127_an_option_for_other_data_is_refused(npz, option):
+    with pytest.raises(ke.KerasembleError, match=f"takes no {next(iter(option))}="):
+        ke.load_data(npz(x=X), **option)

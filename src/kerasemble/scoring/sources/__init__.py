@@ -1,0 +1,1 @@
+"""The data side: rows from wherever they lie, in one form."""
