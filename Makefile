@@ -6,13 +6,15 @@ VENV ?= .venv
 # build or run Keras models on the others too, one process for each. The docstrings of the installed package are tests.
 BACKENDS ?= jax
 PYTEST ?= $(VENV)/bin/python -m pytest
+# Processes that share the test files of a backend.
+WORKERS ?= 2
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 SOURCES := $(shell find src pyproject.toml README.md LICENSE -type f -not -name '*.pyc')
 
 # What is judged file by file, by hundreds: each has a target of its own.
-APART = tests/hostile tests/good tests/legacy
+APART = tests/hostile tests/good tests/legacy tests/ray
 
-.PHONY: demo test hostile good fuzz legacy detection check docs format clean
+.PHONY: demo test test-ray hostile good fuzz faults legacy detection check docs format clean
 
 demo: $(VENV)/package.done
 	$(VENV)/bin/kerasemble demo
@@ -20,9 +22,13 @@ demo: $(VENV)/package.done
 test: $(VENV)/package.done $(VENV)/test.done $(BACKENDS:%=$(VENV)/%.done)
 	@set -e; marks=""; for backend in $(BACKENDS); do \
 		echo "== tests on $$backend"; \
-		KERAS_BACKEND=$$backend $(PYTEST) -m "$$marks" --durations=5 $(APART:%=--ignore=%) tests --pyargs kerasemble; \
+		KERAS_BACKEND=$$backend $(PYTEST) -n $(WORKERS) --dist loadfile -m "$$marks" --durations=5 $(APART:%=--ignore=%) tests --pyargs kerasemble; \
 		marks="backend"; \
 	done
+
+# Members run by actors on a cluster of three nodes that is simulated here; nodes and actors are killed.
+test-ray: $(VENV)/package.done $(VENV)/test.done $(VENV)/jax.done $(VENV)/ray.done
+	KERAS_BACKEND=jax $(PYTEST) --quiet tests/ray
 
 # Hostile files, each refused for its reason; good models, each accepted with its facts.
 hostile good: $(VENV)/package.done $(VENV)/test.done $(VENV)/jax.done
@@ -32,6 +38,11 @@ hostile good: $(VENV)/package.done $(VENV)/test.done $(VENV)/jax.done
 SECONDS ?= 600
 fuzz: $(VENV)/package.done $(VENV)/jax.done
 	$(VENV)/bin/python tests/fuzz/run.py --seconds $(SECONDS) --load
+
+# A run into a store is killed again and again, at each of its writes and at any instant.
+KILLS ?= 1000
+faults: $(VENV)/package.done $(VENV)/test.done $(VENV)/jax.done
+	KERAS_BACKEND=jax $(VENV)/bin/python tests/faults/run.py --kills $(KILLS)
 
 # Old files, each opened by tf_keras and by ours: the same answers.
 legacy: $(VENV)/package.done $(VENV)/test.done $(VENV)/tensorflow.done $(VENV)/legacy.done

@@ -42,6 +42,7 @@ from kerasemble.members.inspection.record import Inspection
 from kerasemble.members.listing import load_members
 from kerasemble.members.member import Member
 from kerasemble.scoring.check import Checked, check
+from kerasemble.scoring.cluster import predict_on_ray
 from kerasemble.scoring.predict import predict
 from kerasemble.scoring.sources.opening import load_data
 from kerasemble.scoring.stored import Stored, load_store
@@ -86,6 +87,7 @@ __all__ = [
     "load_members",
     "load_store",
     "predict",
+    "predict_on_ray",
 ]
 
 if not TYPE_CHECKING:

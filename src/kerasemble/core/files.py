@@ -85,7 +85,7 @@ def atomic_target(path: str | os.PathLike[str], *, overwrite: bool) -> Iterator[
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(target)
-        _sync_folder(target.parent)
+        sync_folder(target.parent)
     except OSError as error:
         raise cannot_write(target, error) from error
     finally:
@@ -119,7 +119,7 @@ def cannot_write(target: Path, error: OSError) -> KerasembleError:
     return KerasembleError(msg)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """Make a new name last through a loss of power, where the system can open folders."""
     if os.name != "posix":
         return

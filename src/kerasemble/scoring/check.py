@@ -122,6 +122,7 @@ def look(
     Raises:
         KerasembleError: the labels cannot be used.
     """
+    scoring.check_rows()
     accepted: list[Finding] = []
     found = examine(scoring, members, y, classes)
     for _ in range(_ROUNDS if accept_proposals else 0):

@@ -15,11 +15,12 @@ from kerasemble.core.files import digest
 from kerasemble.core.predictions import Predictions
 from kerasemble.members.member import Member, Source, as_members, name_of
 from kerasemble.scoring.batch_size import check_batch_size
-from kerasemble.scoring.cluster_actor import Done, Item, Plan, Work, look, open_data, versions
+from kerasemble.scoring.cluster_actor import Done, Item, Plan, Work, look, versions
 from kerasemble.scoring.cluster_ray import connected, need_ray, run_on_actors
 from kerasemble.scoring.keeping import OnDisk
 from kerasemble.scoring.scoring import Progress, Scoring
 from kerasemble.scoring.sources.images import Images
+from kerasemble.scoring.sources.opening import open_data
 from kerasemble.scoring.sources.source import Source as Rows
 from kerasemble.scoring.sources.tables import table_files
 
@@ -85,8 +86,7 @@ def predict_on_ray(
     check_batch_size(batch_size)
     named = as_members(members)
     _refuse_objects(named)
-    options = {"image_size": image_size, "label": label, "features": features, "id": id}
-    source = open_data(_readable(data), options)
+    source = open_data(_readable(data), image_size, label=label, features=features, id=id)
     folder = os.path.abspath(store)  # noqa: PTH100 - links stay, which may lead elsewhere on another node
     scoring = Scoring(
         source, data_range=data_range, store=folder, dtype=dtype, batch_size=batch_size, progress=progress

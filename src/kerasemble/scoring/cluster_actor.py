@@ -26,7 +26,7 @@ from kerasemble.scoring.keeping import Form
 from kerasemble.scoring.models import Models
 from kerasemble.scoring.running import Job, run
 from kerasemble.scoring.shards import Layout, Shards
-from kerasemble.scoring.sources.opening import as_source, load_data
+from kerasemble.scoring.sources.opening import open_data
 from kerasemble.scoring.sources.source import Source
 
 # How often rows are begun: a member that ends its process (memory, a fault in native code) would do so for ever.
@@ -60,7 +60,7 @@ class Plan(NamedTuple):
 
     Args:
         data: absolute path of it.
-        options: of `load_data`, by which it is opened.
+        options: of `open_data`, by which it is opened.
         seen: what `look` returns for it.
         dtype: what is kept of an answer.
         versions: of what computes, as `versions` returns them.
@@ -101,16 +101,6 @@ class Done(NamedTuple):
     batch_size: int = 0
     output: str = ""
     error: str = ""
-
-
-def open_data(path: str, options: dict[str, Any]) -> Source:
-    """Open data by its path.
-
-    Raises:
-        KerasembleError: as `load_data`.
-    """
-    given = {name: value for name, value in options.items() if value is not None}
-    return as_source(load_data(path, **given) if given else path)
 
 
 def look(path: str, x: Source) -> str:
@@ -210,7 +200,7 @@ class Actor:
         except Exception as error:  # classes that cannot be imported here, and whatever they raise
             msg = f"Members cannot be brought to a node: {error}. Install the modules of their classes on all nodes."
             raise KerasembleError(msg) from error
-        x = open_data(self._plan.data, self._plan.options)
+        x = open_data(self._plan.data, **self._plan.options)
         if look(self._plan.data, x) != self._plan.seen:
             msg = (
                 f"{self._plan.data} is not the data that the run was begun with: other files, sizes or rows. Give a "

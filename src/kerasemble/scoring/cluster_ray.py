@@ -39,7 +39,7 @@ def run_on_actors(items: Sequence[Item], plan: Plan, actors: int) -> Iterator[li
             fn_constructor_args=(plan,),
             batch_size=None,
             batch_format="pyarrow",
-            compute=ray.data.ActorPoolStrategy(size=actors),
+            compute=ray.data.ActorPoolStrategy(size=min(actors, blocks)),
             num_cpus=reserved,
             runtime_env={"env_vars": _variables(threads)},
         )

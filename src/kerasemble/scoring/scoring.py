@@ -95,7 +95,6 @@ class Scoring:
             msg = f"data_range must be (low, high) with low below high. Received: {data_range}."
             raise KerasembleError(msg)
         self.x = as_source(x)
-        _ = self.x.extent  # rows that are not finite are refused before anything is run
         self.data_range = data_range
         self.fingerprint = self.x.fingerprint
         self.notes: list[str] = []
@@ -110,6 +109,14 @@ class Scoring:
         self._kept: dict[object, Keeper] = {}
         self._complete: set[object] = set()
         self._sizes: dict[object, BatchSize] = {}
+
+    def check_rows(self) -> None:
+        """Refuse rows that are not finite, which takes a look at all of them, once.
+
+        Raises:
+            KerasembleError: there are such rows; the message names them.
+        """
+        _ = self.x.extent
 
     def predictions(self, members: Sequence[Member], classes: Sequence[object] | None = None) -> Predictions:
         """Return the probabilities of members, which went through `as_members`, over the same classes.
@@ -288,6 +295,7 @@ class Scoring:
         Raises:
             KerasembleError: the member fails, or answers otherwise each time it is asked.
         """
+        self.check_rows()
         name, samples = name_of(member), len(self.x)
         there = samples - sum(rows.stop - rows.start for rows in missing)
         self._progress(name, there, samples)  # compiling comes first and takes a while

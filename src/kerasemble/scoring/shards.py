@@ -19,7 +19,7 @@ import numpy.typing as npt
 
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.files import TEMPORARY, atomic_target, cannot_write
+from kerasemble.core.files import TEMPORARY, atomic_target, cannot_write, sync_folder
 from kerasemble.scoring.checked_json import DamagedError, read_json, write_json
 
 MANIFEST = "manifest.json"
@@ -253,7 +253,10 @@ def make_folder(folder: Path) -> None:
     Raises:
         KerasembleError: it cannot be made.
     """
+    if folder.is_dir():
+        return
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        sync_folder(folder.parent)
     except OSError as error:
         raise cannot_write(folder, error) from error
