@@ -21,7 +21,7 @@ import numpy as np
 
 FEATURES = 32
 MEGABYTE = 2**20
-READS = 500
+READS, TURNS = 500, 7
 
 
 def make(folder: Path, members: int, classes: int) -> list[Path]:
@@ -59,12 +59,26 @@ def child(job: dict[str, Any]) -> dict[str, float]:
     if job["kind"] == "loop":
         options = {} if job["batch"] == 32 else {"batch_size": job["batch"]}
         np.stack([model.predict(x, verbose=0, **options) for model in models])
+    elif job["kind"] == "turns":
+        return {"ratio": in_turns(models, x, job["batch"], Path(job["store"]))}
     elif job["kind"] == "plain":
         ke.predict(models, x, batch_size=job["batch"])
     else:
         members = job["members"] if job["kind"] == "files" else models
         ke.predict(members, x, batch_size=None if job["kind"] == "files" else job["batch"], store=job["store"])
     return {"seconds": time.perf_counter() - began, "memory": (peak() - before) / MEGABYTE}
+
+
+def in_turns(models: list[Any], x: Any, batch: int, store: Path) -> float:  # noqa: ANN401 - of NumPy
+    """Return how much longer a run with a store takes than one without, in one process and in turns."""
+    import kerasemble as ke
+
+    ratios = []
+    for turn in range(TURNS):
+        plain = timed(lambda: ke.predict(models, x, batch_size=batch))
+        place = store / str(turn)
+        ratios.append(timed(lambda: ke.predict(models, x, batch_size=batch, store=place)) / plain)  # noqa: B023 - at once
+    return float(np.median(ratios))
 
 
 def run(job: dict[str, Any]) -> dict[str, float]:
@@ -156,9 +170,8 @@ def against_the_loop(folder: Path, rows: int, rounds: int) -> list[tuple[str, st
     def middle(name: str, what: str) -> float:
         return float(np.median([each[what] for each in found[name]]))
 
-    overhead = np.median(
-        [one["seconds"] / other["seconds"] for one, other in zip(found["store 256"], found["plain 256"], strict=True)]
-    )
+    turns = {"kind": "turns", "x": x, "members": members, "batch": 256, "store": folder / "turns"}
+    overhead = run(turns)["ratio"]
     names = {
         "loop 32": "the loop, `np.stack([m.predict(x) for m in models])`",
         "loop 256": "the loop, `batch_size=256`",

@@ -76,9 +76,9 @@ def merged(extents: list[Extent]) -> Extent:
     return Extent(min(lows), max(highs), any(fractions))
 
 
-def pieces(x: Rows) -> list[slice]:
+def pieces(x: Rows, values: int = _VALUES_AT_ONCE) -> list[slice]:
     """Return slices that cover the rows, each of as many as are held in memory at once without a thought."""
-    size = max(1, _VALUES_AT_ONCE // max(1, int(np.prod(x.shape[1:]))))
+    size = max(1, values // max(1, int(np.prod(x.shape[1:]))))
     return [slice(start, min(start + size, len(x))) for start in range(0, len(x), size)]
 
 

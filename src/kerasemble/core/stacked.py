@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+import math
+import os
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, final
 
 import numpy as np
@@ -12,6 +16,8 @@ from kerasemble.core.arrays import IntArray
 from kerasemble.core.rows import Rows
 
 _ALL = slice(None)
+# Values of a member from which on it is worth a thread of its own: what is read is also hashed, which takes a core.
+_SIDE_BY_SIDE = 2**14
 
 
 @final
@@ -55,8 +61,9 @@ class Stacked:
         chosen = range(len(self))[members] if isinstance(members, slice) else np.asarray(members).tolist()
         if rows is None:
             return Stacked([self._parts[member] for member in chosen], self._index)
-        parts = [self._read(member, rows) for member in chosen]
-        return np.stack(parts) if parts else np.empty((0, *self.shape[1:]), self.dtype)
+        if not chosen:
+            return np.empty((0, *self.shape[1:]), self.dtype)
+        return np.stack(self._read_each(chosen, rows))
 
     def take(self, index: IntArray) -> Stacked:
         """Return a view of some rows, by their positions."""
@@ -68,6 +75,14 @@ class Stacked:
         for place, values in zip(whole, self, strict=True):
             place[:] = values
         return whole
+
+    def _read_each(self, members: Sequence[int], rows: slice | IntArray) -> list[npt.NDArray[Any]]:
+        """Return some rows of each of some members, read side by side where they are many."""
+        count = len(range(*rows.indices(self.shape[1]))) if isinstance(rows, slice) else len(rows)
+        if len(members) == 1 or count * math.prod(self.shape[2:]) < _SIDE_BY_SIDE:
+            return [self._read(member, rows) for member in members]
+        with ThreadPoolExecutor(min(len(members), os.cpu_count() or 1)) as threads:
+            return list(threads.map(self._read, members, itertools.repeat(rows)))
 
     def _read(self, member: int, rows: slice | IntArray) -> npt.NDArray[Any]:
         return self._parts[member][rows if self._index is None else self._index[rows]]

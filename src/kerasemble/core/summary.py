@@ -12,6 +12,8 @@ from kerasemble.core.rows import Rows, not_finite, pieces
 
 # Values of columns that are kept by name: positions of odd rows, of which errors name the first.
 _KEPT = 11
+# Values that are looked at in one piece: what is computed of them stays in a core's cache.
+_AT_ONCE = 2**18
 
 
 class Summary(NamedTuple):
@@ -29,7 +31,7 @@ class Summary(NamedTuple):
         off: how many rows miss one in sum by more than the tolerance.
         off_rows: the first of those.
         column_sums: (columns,) of all rows.
-        whole: whether all values are whole numbers.
+        whole: whether all values of a single column are whole numbers; of several it is not asked.
         empty_rows: the first rows whose sum is not above zero.
     """
 
@@ -70,7 +72,7 @@ def summarise(values: Rows | FloatArray, tolerance: float) -> Summary | NotFinit
     found: Summary | None = None
     bad: tuple[int, ...] = ()
     count = 0
-    for rows in pieces(values):
+    for rows in pieces(values, _AT_ONCE):
         block = values[rows]
         odd = not_finite(block, rows.start)
         count += len(odd)
@@ -99,7 +101,7 @@ def _of_block(block: npt.NDArray[Any], start: int, tolerance: float) -> Summary:
         off=len(off),
         off_rows=tuple((start + off[:_KEPT]).tolist()),
         column_sums=block.sum(axis=0, dtype=np.float64),
-        whole=bool(np.array_equal(block, np.round(block))),
+        whole=block.shape[1] == 1 and bool(np.array_equal(block, np.round(block))),
         empty_rows=tuple((start + np.flatnonzero(sums <= 0)[:_KEPT]).tolist()),
     )
 

@@ -140,7 +140,7 @@ class Shards:
         """Compare all listed shards with their SHA-256, forget those that differ, and return their paths."""
         damaged = []
         for rows in self.layout.shards():
-            if rows.start in self._listed and not self._is_whole(rows):
+            if rows.start in self._listed and self._checked_content(rows) is None:
                 damaged.append(str(self._path(rows)))
                 del self._listed[rows.start]
         return damaged
@@ -152,6 +152,7 @@ class Shards:
             KerasembleError: it cannot be written; what was there before is untouched.
         """
         self.list({rows.start: self.write(rows, values)})
+        self._checked.add(rows.start)
 
     def write(self, rows: slice, values: npt.NDArray[Any]) -> str:
         """Write one shard, and return its SHA-256 for `list`.
@@ -211,30 +212,41 @@ class Shards:
 
     def _fill(self, rows: slice, start: int, target: npt.NDArray[Any]) -> None:
         """Read a part of a shard into `target`."""
-        whole = rows.start in self._listed and (rows.start in self._checked or self._is_whole(rows))
-        if whole:
-            wanted = target.reshape(-1).view(np.uint8).data
-            try:
-                with self._path(rows).open("rb") as file:
-                    # From the end, since the header before the numbers has no fixed length.
-                    file.seek((start - rows.stop) * self.layout.row_bytes, io.SEEK_END)
-                    whole = file.readinto(wanted) == len(wanted)
-            except OSError:
-                whole = False
-        if not whole:
+        wanted = target.reshape(-1).view(np.uint8).data
+        # From the end, since the header before the numbers has no fixed length.
+        before_end = (rows.stop - start) * self.layout.row_bytes
+        if not (self._fill_checked if rows.start in self._checked else self._fill_unchecked)(rows, before_end, wanted):
             what = "is not what was written" if rows.start in self._listed else "was never written"
             msg = f"{self._path(rows)} {what}. Predict into this store again: only what is missing is computed."
             raise KerasembleError(msg)
 
-    def _is_whole(self, rows: slice) -> bool:
+    def _fill_checked(self, rows: slice, before_end: int, wanted: memoryview) -> bool:
+        try:
+            with self._path(rows).open("rb") as file:
+                file.seek(-before_end, io.SEEK_END)
+                return file.readinto(wanted) == len(wanted)
+        except OSError:
+            return False
+
+    def _fill_unchecked(self, rows: slice, before_end: int, wanted: memoryview) -> bool:
+        """Fill from the very bytes that are compared with the SHA-256, so that they are read once."""
+        content = self._checked_content(rows)
+        if content is None:
+            return False
+        first = len(content) - before_end
+        wanted[:] = memoryview(content)[first : first + len(wanted)]
+        return True
+
+    def _checked_content(self, rows: slice) -> bytes | None:
+        """Return the bytes of a shard; None where it is not what was written."""
         try:
             content = self._path(rows).read_bytes()
         except OSError:
-            return False
-        whole = hashlib.sha256(content).hexdigest() == self._listed[rows.start]
-        if whole:
-            self._checked.add(rows.start)
-        return whole
+            return None
+        if hashlib.sha256(content).hexdigest() != self._listed.get(rows.start):
+            return None
+        self._checked.add(rows.start)
+        return content
 
     def _path(self, rows: slice) -> Path:
         return self.folder / f"{rows.start:012d}.npy"
