@@ -8,6 +8,8 @@ Each run is a process of its own, which opens the members first: its memory is w
 from __future__ import annotations
 
 import argparse
+import importlib
+import importlib.util
 import json
 import os
 import subprocess
@@ -50,6 +52,8 @@ def child(job: dict[str, Any]) -> dict[str, float]:
 
     import kerasemble as ke
 
+    if importlib.util.find_spec("tensorflow"):
+        importlib.import_module("tensorflow")  # which Keras does sooner or later, and its memory is not ours
     x = np.load(job["x"], mmap_mode="r")
     models = [keras.saving.load_model(path, compile=False) for path in job["members"]]
     for model in models:
