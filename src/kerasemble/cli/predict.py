@@ -124,5 +124,5 @@ def _print(seen: Predictions, source: Source) -> None:
     if seen.alignment is not None:
         for name, reading in zip(seen.members, seen.alignment.readings, strict=True):
             click.echo(f"  {name}: {reading.describe()}")
-        if source.dtype != seen.alignment.inputs.dtype:
+        if source.dtype.kind == "f" and source.dtype != seen.alignment.inputs.dtype:
             click.echo(f"The data is {source.dtype}; members are given it as {seen.alignment.inputs.dtype}.")

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import io
 import os
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,8 @@ from kerasemble.scoring.shards import MANIFEST
 from kerasemble.scoring.store import DATA, LABELS, NAME, PREDICTIONS, About, Noted, open_shards
 
 
-class Stored(NamedTuple):
+@dataclasses.dataclass(frozen=True, eq=False)
+class Stored:
     """What `predict` left in a store.
 
     Args:
