@@ -18,6 +18,9 @@ INTERRUPTED = """
 import os, signal
 from kerasemble.scoring.shards import Shards
 
+# A shell that runs its jobs in the background has them ignore it.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 put = Shards.put
 
 def interrupted(*args):
