@@ -29,7 +29,8 @@ from threadpoolctl import threadpool_limits
 import kerasemble as ke
 from kerasemble.core.arrays import CLIP
 from kerasemble.core.tasks import Task
-from kerasemble.evaluation.crossfit import cross_fit, stratified_folds
+from kerasemble.evaluation.crossfit import cross_fit
+from kerasemble.evaluation.folds import stratified_folds
 
 RUNS, SECONDS_PER_PEER = 5, 10.0
 STEPS = 100

@@ -27,8 +27,7 @@ from kerasemble.combiners.recipes import label
 from kerasemble.core.metrics import hits, log_losses
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.tasks import Task
-from kerasemble.evaluation.choice import default_combiners
-from kerasemble.evaluation.compare import choose
+from kerasemble.evaluation.compare import Settings, compared
 
 ROWS = {"digits": (50, 100, 200, 500), "mnist": (50, 200, 1000, 4000), "xray": (50, 100, 200, 500)}
 ROWS_OF_VOTES = {"cifar-votes": (50, 200, 1000)}
@@ -72,7 +71,7 @@ def settings(
 
 def candidates() -> dict[str, ke.Combiner | str]:
     """Return what is measured, by the name in the table."""
-    found: dict[str, ke.Combiner | str] = {label(kind): kind() for kind in registry().values()}
+    found: dict[str, ke.Combiner | str] = {label(kind): kind() for kind in registry().values() if kind is not ke.Chain}
     found["weighted average, Brier"] = ke.WeightedAverage(loss="brier")
     found["weighted average, 3 members"] = ke.WeightedAverage(max_members=3)
     found["weighted geometric average, 3 members"] = ke.WeightedGeometricAverage(max_members=3)
@@ -89,8 +88,7 @@ def combined(what: ke.Combiner | str, fit: Predictions, labels: np.ndarray, scor
         losses = [log_losses(values, labels).mean() for values in fit.each()]
         what = fit.members[int(np.argmin(losses))]
     elif what == "auto":
-        recipes = default_combiners(fit)
-        what = choose(ke.compare(fit, labels, recipes), recipes)
+        return compared(fit, labels, None, Settings()).fitted(score)
     if isinstance(what, str):
         return next(score.only([what]).each())
     return what.fit(fit, labels)(score)

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.bayesian_vote import BayesianVote
+from kerasemble.combiners.chain import Chain
 from kerasemble.combiners.class_weighted_average import ClassWeightedAverage
 from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.combiners.gated_average import GatedAverage
@@ -27,6 +28,12 @@ from kerasemble.combiners.minimum import Minimum
 from kerasemble.combiners.product import Product
 from kerasemble.combiners.rank_average import RankAverage
 from kerasemble.combiners.stacking import Stacking
+from kerasemble.combiners.stages.abstain import Abstain
+from kerasemble.combiners.stages.base import Stage
+from kerasemble.combiners.stages.conformal_sets import ConformalSets
+from kerasemble.combiners.stages.isotonic import Isotonic
+from kerasemble.combiners.stages.temperature import Temperature
+from kerasemble.combiners.stages.vector_scaling import VectorScaling
 from kerasemble.combiners.trimmed_mean import TrimmedMean
 from kerasemble.combiners.weighted_average import WeightedAverage
 from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAverage
@@ -50,17 +57,21 @@ from kerasemble.scoring.stored import Stored, load_store
 __version__ = _version("kerasemble")
 
 __all__ = [
+    "Abstain",
     "Average",
     "BayesianVote",
+    "Chain",
     "Checked",
     "ClassWeightedAverage",
     "Combiner",
+    "ConformalSets",
     "Ensemble",
     "FittedCombiner",
     "GatedAverage",
     "GeometricAverage",
     "GreedySelection",
     "Inspection",
+    "Isotonic",
     "KerasembleError",
     "KerasembleWarning",
     "MajorityVote",
@@ -73,8 +84,11 @@ __all__ = [
     "RankAverage",
     "Report",
     "Stacking",
+    "Stage",
     "Stored",
+    "Temperature",
     "TrimmedMean",
+    "VectorScaling",
     "WeightedAverage",
     "WeightedGeometricAverage",
     "check",

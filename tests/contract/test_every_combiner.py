@@ -5,10 +5,17 @@ from __future__ import annotations
 import pytest
 
 from kerasemble.combiners import registry
+from kerasemble.combiners.average import Average
+from kerasemble.combiners.chain import Chain
 from kerasemble.combiners.gated_average import GatedAverage
 from kerasemble.combiners.greedy_selection import GreedySelection
 from kerasemble.combiners.majority_vote import MajorityVote
 from kerasemble.combiners.stacking import Stacking
+from kerasemble.combiners.stages.abstain import Abstain
+from kerasemble.combiners.stages.conformal_sets import ConformalSets
+from kerasemble.combiners.stages.isotonic import Isotonic
+from kerasemble.combiners.stages.temperature import Temperature
+from kerasemble.combiners.stages.vector_scaling import VectorScaling
 from kerasemble.combiners.trimmed_mean import TrimmedMean
 from kerasemble.combiners.weighted_average import WeightedAverage
 from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAverage
@@ -38,6 +45,10 @@ WITH_A_GRAPH_OF_THEIR_OWN = [
     pytest.param(TrimmedMean(trim=0.34), id="trimmed-mean-of-three"),
     pytest.param(GatedAverage(strength=1.0), id="gated-average-with-a-gate"),
     pytest.param(Stacking(strength=10), id="stacking-with-departures"),
+    pytest.param(Chain(WeightedGeometricAverage(), (Temperature(),)), id="chain-temperature"),
+    pytest.param(Chain(WeightedGeometricAverage(max_members=2), (VectorScaling(),)), id="chain-vector-scaling"),
+    pytest.param(Chain(Average(), (Isotonic(knots=8),)), id="chain-isotonic"),
+    pytest.param(Chain(WeightedAverage(), (Temperature(), ConformalSets(0.8), Abstain(0.4))), id="chain-outputs"),
 ]
 
 

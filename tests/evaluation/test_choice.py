@@ -10,11 +10,10 @@ from hypothesis import strategies as st
 import kerasemble as ke
 from kerasemble.combiners.recipes import name_of
 from kerasemble.core.predictions import Predictions
-from kerasemble.evaluation.choice import Rows, default_among, default_combiners, picked_on_others, surely_best
-from kerasemble.evaluation.report import Score
-from kerasemble.evaluation.significance import Interval, paired_interval
-
-DEFAULT = "weighted geometric average"
+from kerasemble.evaluation.candidates import default_among, default_combiners, with_mean
+from kerasemble.evaluation.choice import Evidence, Taken, take
+from kerasemble.evaluation.scored import Scored, best_on_others
+from kerasemble.evaluation.significance import paired_interval
 
 
 def even(members, classes):
@@ -52,47 +51,31 @@ def test_stacking_is_compared_where_it_has_at_most_20000_numbers_to_learn(member
 def test_the_best_of_the_other_folds_is_a_plain_loops(seed, members, count, weighted):
     rng = np.random.default_rng(seed)
     folds = np.append(np.arange(count), rng.integers(0, count, 20))
-    losses = rng.gamma(1, size=(members, len(folds)))
+    answers = rng.dirichlet(np.ones(3), size=(members, len(folds)))
+    losses = -np.log(answers[:, :, 0])
     weights = rng.gamma(1, size=len(folds)) if weighted else np.ones(len(folds))
-    found = picked_on_others(losses, weights, folds)
+    entries = [Scored(str(index), "member", (each,)) for index, each in enumerate(answers)]
+    found = best_on_others(entries, losses, weights, folds[None])
     for row in range(len(folds)):
         totals = [
             sum(weights[other] * loss[other] for other in range(len(folds)) if folds[other] != folds[row])
             for loss in losses
         ]
-        assert found[row] == losses[totals.index(min(totals))][row]
+        np.testing.assert_array_equal(found.answers[0][row], answers[totals.index(min(totals)), row])
     # Who is best on the other folds is in these at most as good as who is best on all.
-    assert found @ weights >= (losses @ weights).min() - 1e-12
-
-
-def test_a_member_that_is_best_in_every_fold_is_picked_for_every_row():
-    losses = np.random.default_rng(0).uniform(1, 2, size=(3, 40))
-    losses[1] -= 1
-    np.testing.assert_array_equal(picked_on_others(losses, np.ones(40), np.arange(40) % 5), losses[1])
+    picked = found.losses(np.zeros(len(folds), dtype=np.int64), "log loss")
+    assert picked @ weights >= (losses @ weights).min() - 1e-6
 
 
 def test_the_best_of_many_that_know_nothing_is_no_better_on_other_rows_than_any():
-    losses = np.random.default_rng(0).gamma(1, size=(200, 100))
-    picked = picked_on_others(losses, np.ones(100), np.arange(100) % 5).mean()
-    # The standard error of a mean of 100 is 0.1; the best of 200 is nearly three of them below the truth of 1.
-    assert losses.mean(axis=1).min() < 0.8
-    assert picked == pytest.approx(1, abs=0.25)
-
-
-def scored(**losses):
-    """Return candidates, their probabilities and the rows, given each row's loss under each of them."""
-    named = {name.replace("_", " "): np.asarray(each) for name, each in losses.items()}
-    combined = {name: np.exp(-np.column_stack([each, each])) for name, each in named.items()}
-    none = Interval(0.0, 0.0, 0.0)
-    return [Score(name, "combiner", 1.0, float(each.mean()), none) for name, each in named.items()], combined
-
-
-def rows_of(count, weights=None, *, labels_only=False):
-    if labels_only:
-        seen = Predictions.from_labels({"a": [0] * count}, classes=2)
-    else:
-        seen = Predictions.from_arrays({"a": np.full((count, 2), 0.5)})
-    return Rows(seen, np.zeros(count, dtype=np.int64), np.ones(count) if weights is None else weights)
+    answers = np.random.default_rng(0).dirichlet(np.ones(3), size=(200, 100))
+    labels = np.zeros(100, dtype=np.int64)
+    entries = [Scored(str(index), "member", (each,)) for index, each in enumerate(answers)]
+    losses = np.stack([each.losses(labels, "log loss") for each in entries])
+    picked = best_on_others(entries, losses, np.ones(100), np.arange(100)[None] % 5).losses(labels, "log loss")
+    means = losses.mean(axis=1)
+    assert means.min() < means.mean() - 2 * means.std()
+    assert picked.mean() == pytest.approx(means.mean(), abs=2 * means.std())
 
 
 BASE = np.random.default_rng(0).gamma(2, size=50) + 1
@@ -100,42 +83,68 @@ NOISE = np.random.default_rng(1).normal(size=50)
 NOISE -= NOISE.mean()
 
 
+def taken(*combiners, default=0, weights=None, members=(BASE + 2, BASE + 3), errors=None):
+    """Return what is taken of combiners with these losses, where no member is any good unless it is said."""
+    losses = np.stack(combiners)
+    evidence = Evidence(
+        members=np.stack(members),
+        best_member=np.asarray(members[0]),
+        combiners=losses if errors is None else np.stack(errors),
+        log_losses=losses,
+        weights=np.ones(50) if weights is None else weights,
+        groups=None,
+        measure="log loss" if errors is None else "error rate",
+    )
+    return take(evidence, default)
+
+
 def test_the_default_is_taken_where_another_is_better_by_what_may_be_chance_and_that_is_said():
     other = BASE - 0.01 + NOISE
-    taken, note = surely_best(*scored(weighted_geometric_average=BASE, average=other), rows_of(50), DEFAULT)
     assert paired_interval(BASE, other).low < 0 < paired_interval(BASE, other).mean
-    assert taken.name == DEFAULT
-    assert note == f" average has log loss {other.mean():.3f}, which is not surely better than the default."
+    assert taken(BASE, other) == Taken("combiner", 0, not_surely=1)
 
 
 def test_another_is_taken_where_it_is_surely_better_and_nothing_is_added():
-    other = BASE - 0.01
-    taken, note = surely_best(*scored(weighted_geometric_average=BASE, average=other), rows_of(50), DEFAULT)
-    assert (taken.name, note) == ("average", "")
+    assert taken(BASE, BASE - 0.01) == Taken("combiner", 1)
 
 
 def test_of_those_that_are_surely_better_the_best_is_taken_and_none_that_is_better_by_chance():
-    taken, note = surely_best(
-        *scored(
-            sure=BASE - 0.01,
-            surer=BASE - 0.02,
-            lucky=BASE - 0.1 + NOISE,
-            weighted_geometric_average=BASE,
-        ),
-        rows_of(50),
-        DEFAULT,
-    )
-    assert (taken.name, note) == ("surer", "")
+    assert taken(BASE - 0.01, BASE - 0.02, BASE - 0.1 + NOISE, BASE, default=3) == Taken("combiner", 1)
 
 
 def test_where_the_default_is_best_it_is_taken_and_nothing_is_added():
-    taken, note = surely_best(*scored(average=BASE + 0.1, weighted_geometric_average=BASE), rows_of(50), DEFAULT)
-    assert (taken.name, note) == (DEFAULT, "")
+    assert taken(BASE + 0.1, BASE, default=1) == Taken("combiner", 1)
+
+
+def test_what_is_better_by_less_than_a_thousandth_is_not_worth_leaving_the_default_for():
+    assert taken(BASE, BASE - 0.0005) == Taken("combiner", 0)
 
 
 def test_without_the_default_the_lowest_is_taken_and_nothing_is_added():
-    taken, note = surely_best(*scored(average=BASE, median=BASE - 0.01 + NOISE, product=BASE + 1), rows_of(50), None)
-    assert (taken.name, note) == ("median", "")
+    assert taken(BASE, BASE - 0.01 + NOISE, BASE + 1, default=None) == Taken("combiner", 1)
+
+
+def test_a_member_is_taken_where_no_combiner_is_better_than_the_one_picked_on_other_rows():
+    assert taken(BASE, members=(BASE + 1, BASE)) == Taken("combiner", 0)
+    # Of all rows the second is the best, and the one that was picked on others is better than the combiner.
+    assert taken(BASE, members=(BASE - 0.1, BASE - 0.2)) == Taken("member", 1)
+
+
+def test_a_member_that_is_but_the_combination_is_taken_and_so_is_a_lone_one():
+    assert taken(BASE, members=(BASE, BASE + 1)) == Taken("member", 0)
+    assert taken(BASE, members=(BASE + 1,)) == Taken("member", 0)
+
+
+def test_where_the_default_is_worse_than_a_member_and_another_is_not_that_one_is_taken():
+    assert taken(BASE, BASE - 0.2 + NOISE, members=(BASE - 0.1, BASE)) == Taken("combiner", 1)
+
+
+@pytest.mark.parametrize(("worse", "kind"), [(0.5, "member"), (0.02, "combiner")])
+def test_by_errors_a_member_is_taken_only_where_the_combiner_is_surely_worse(worse, kind):
+    rng = np.random.default_rng(0)
+    member = (rng.random(50) < 0.2).astype(float)
+    errors = np.maximum(member, rng.random(50) < worse)
+    assert taken(BASE, members=(member, member), errors=[errors]).kind == kind
 
 
 @pytest.mark.parametrize(("labels_only", "index"), [(True, 1), (False, 2)])
@@ -146,17 +155,22 @@ def test_the_default_is_the_first_of_its_kind_which_is_another_where_members_giv
         ke.WeightedGeometricAverage(strength=3),
         ke.WeightedGeometricAverage(),
     ]
-    assert default_among(combiners, rows_of(50, labels_only=labels_only).predictions) == index
+    seen = Predictions.from_labels({"a": [0, 1]}, classes=2) if labels_only else even(1, 2)
+    assert default_among(combiners, seen) == index
 
 
 def test_there_may_be_no_default_among_those_compared():
-    assert default_among([ke.Average(), ke.Median()], rows_of(50).predictions) is None
+    assert default_among([ke.Average(), ke.Median()], even(1, 2)) is None
 
 
 def test_how_much_rows_count_decides_what_is_sure():
     # Better by much in the first ten rows, as good or worse elsewhere.
     first = np.arange(50) < 10
     other = np.where(first, BASE - 0.5, BASE + 0.3)
-    candidates = scored(weighted_geometric_average=BASE, average=other)
-    assert surely_best(*candidates, rows_of(50), DEFAULT)[0].name == DEFAULT
-    assert surely_best(*candidates, rows_of(50, np.where(first, 100.0, 1.0)), DEFAULT)[0].name == "average"
+    assert taken(BASE, other).position == 0
+    assert taken(BASE, other, weights=np.where(first, 100.0, 1.0)).position == 1
+
+
+def test_the_plain_mean_is_always_compared_and_once():
+    assert with_mean([ke.Median()]) == [ke.Average(), ke.Median()]
+    assert with_mean([ke.Median(), ke.Average()]) == [ke.Median(), ke.Average()]

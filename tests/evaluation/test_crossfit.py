@@ -13,7 +13,8 @@ from kerasemble.combiners.majority_vote import MajorityVote
 from kerasemble.combiners.weighted_average import WeightedAverage
 from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAverage
 from kerasemble.core.predictions import Predictions
-from kerasemble.evaluation.crossfit import cross_fit, stratified_folds
+from kerasemble.evaluation.crossfit import cross_fit
+from kerasemble.evaluation.folds import stratified_folds
 
 LEARNERS = [
     WeightedAverage(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import pytest
@@ -9,9 +10,12 @@ import pytest
 from kerasemble.evaluation.report import Report, Score
 from kerasemble.evaluation.significance import Interval
 
-MEMBER = Score("cnn-b", "member", 0.97, 0.1214, Interval(0.0, 0.0, 0.0))
-OTHER = Score("mlp", "member", 0.9, 0.3, Interval(-0.1786, -0.25, -0.1072))
-POOL = Score("weighted average", "combiner", 0.98, 0.068, Interval(0.0534, 0.041, 0.0658))
+NONE = Interval(0.0, 0.0, 0.0)
+MEMBER = Score("cnn-b", "member", {"accuracy": 0.97, "log loss": 0.1214}, NONE, NONE)
+OTHER = Score("mlp", "member", {"accuracy": 0.9, "log loss": 0.3}, Interval(-0.1786, -0.25, -0.1072), NONE)
+POOL = Score(
+    "weighted average", "combiner", {"accuracy": 0.98, "log loss": 0.068}, Interval(0.0534, 0.041, 0.0658), NONE
+)
 
 
 @pytest.fixture
@@ -32,9 +36,9 @@ def report():
 @pytest.fixture
 def by_errors():
     """A report on members that give labels only."""
-    member = Score("cnn-b", "member", 0.97, None, Interval(0.0, 0.0, 0.0))
-    other = Score("mlp", "member", 0.9, None, Interval(-0.07, -0.09, -0.05))
-    vote = Score("bayesian vote", "combiner", 0.98, 0.068, Interval(0.01, 0.002, 0.018))
+    member = Score("cnn-b", "member", {"accuracy": 0.97}, NONE, NONE)
+    other = Score("mlp", "member", {"accuracy": 0.9}, Interval(-0.07, -0.09, -0.05), NONE)
+    vote = Score("bayesian vote", "combiner", {"accuracy": 0.98, "log loss": 0.068}, Interval(0.01, 0.002, 0.018), NONE)
     return Report((other, member, vote), member, vote, "vote.", 500, 5, measure="error rate")
 
 
@@ -56,7 +60,11 @@ def test_a_report_of_labels_only_has_no_log_loss_of_members_and_gains_in_error_r
 
 @pytest.mark.parametrize(
     ("score", "measure", "loss"),
-    [(POOL, "log loss", 0.068), (POOL, "error rate", 0.02), (POOL._replace(log_loss=None), "log loss", 0.02)],
+    [
+        (POOL, "log loss", 0.068),
+        (POOL, "error rate", 0.02),
+        (dataclasses.replace(POOL, metrics={"accuracy": 0.98}), "log loss", 0.02),
+    ],
 )
 def test_a_score_has_the_loss_that_is_asked_for_and_the_error_rate_where_there_is_no_other(score, measure, loss):
     assert score.loss(measure) == pytest.approx(loss)
@@ -84,3 +92,11 @@ def test_the_columns_of_the_text_stand_under_each_other(report):
     heading, *rows = str(report).splitlines()[:4]
     end = heading.index("log loss") + len("log loss")
     assert [row[:end].split()[-1] for row in rows] == ["0.3000", "0.1214", "0.0680"]
+
+
+def test_a_notebook_shows_the_verdict_the_table_and_what_is_warned_of_and_no_markup_of_names(report):
+    odd = dataclasses.replace(report, warnings=("Member '<b>' is odd.",))
+    shown = odd._repr_html_()
+    assert shown.startswith('<div><div style="font-weight:600">weighted average it is.</div><table>')
+    assert "Member &#x27;&lt;b&gt;&#x27; is odd." in shown
+    assert '<tr style="font-weight:600"><td style="text-align:left">weighted average</td>' in shown

@@ -99,8 +99,8 @@ def right(rows: int, names=NAMES):
 
 
 def contents(store: Path) -> dict[str, bytes]:
-    """Return all files of a store, but those of locks."""
-    files = [path for path in store.rglob("*") if path.is_file() and path.name != ".lock"]
+    """Return all files of a store, but locks, and what the run cost, which is another each time."""
+    files = [path for path in store.rglob("*") if path.is_file() and path.name not in (".lock", "cost.json")]
     return {str(path.relative_to(store)): path.read_bytes() for path in files}
 
 

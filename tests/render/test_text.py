@@ -11,9 +11,18 @@ from kerasemble.evaluation.report import Report, Score
 from kerasemble.evaluation.significance import Interval
 from kerasemble.render.text import render_report
 
-LONG = Score("fer2013_big_XCEPTION.54-0.66-and-more-of-a-name", "member", 0.1406, 10.2928, Interval(-7.1, -8.3, -6.0))
-BEST = Score("cnn-b", "member", 0.97, 0.1214, Interval(0.0, 0.0, 0.0))
-POOL = Score("weighted average", "combiner", 0.98, 0.068, Interval(0.0534, 0.041, 0.0658))
+NONE = Interval(0.0, 0.0, 0.0)
+LONG = Score(
+    "fer2013_big_XCEPTION.54-0.66-and-more-of-a-name",
+    "member",
+    {"accuracy": 0.1406, "log loss": 10.2928},
+    Interval(-7.1, -8.3, -6.0),
+    NONE,
+)
+BEST = Score("cnn-b", "member", {"accuracy": 0.97, "log loss": 0.1214}, NONE, NONE)
+POOL = Score(
+    "weighted average", "combiner", {"accuracy": 0.98, "log loss": 0.068}, Interval(0.0534, 0.041, 0.0658), NONE
+)
 
 
 def rendered(width, **changes):

@@ -239,7 +239,7 @@ def test_the_store_names_its_members_and_data_and_nothing_is_left_half_written(r
     assert sorted(body["about"]["member"] for body in bodies) == ["a", "b"]
     assert json.loads((folder / "data.json").read_text(encoding="utf-8"))["body"]["shape"] == [20, 6]
     assert {path.name for path in folder.rglob("*") if path.is_file()} == {
-        *("data.json", "predictions.json", "manifest.json", "000000000000.npy", ".lock")
+        *("data.json", "predictions.json", "manifest.json", "000000000000.npy", "cost.json", ".lock")
     }
 
 

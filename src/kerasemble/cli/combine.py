@@ -12,9 +12,14 @@ from kerasemble.cli.output import ensemble_json, print_ensemble, progress_bars
 from kerasemble.combiners import find
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.majority_vote import MajorityVote
+from kerasemble.combiners.stages import stages
+from kerasemble.combiners.stages.abstain import Abstain
+from kerasemble.combiners.stages.base import Stage
+from kerasemble.combiners.stages.conformal_sets import ConformalSets
 from kerasemble.combiners.weighted_average import WeightedAverage
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import atomic_target, check_suffix
+from kerasemble.core.row_weights import ClassWeight
 from kerasemble.members.member import Member
 
 # Weights typed as 0.33,0.33,0.33 or 0.333,0.333,0.333 are meant to sum to one; 0.5,0.5,0.5 is a slip.
@@ -38,17 +43,25 @@ _ROUNDING = 0.02
     help="One for each member in order, summing to one, for weighted-average (taken where no combiner is named) or "
     "majority-vote; or 'scores', for weighted-average.",
 )
-@click.option("--max-members", type=click.IntRange(1), metavar="K", help="Keep at most so many members.")
 @click.option(
-    "--class-weight",
-    metavar="balanced|NAME=W,...",
-    help="How much the rows of each class count, in the fit and in the scores; balanced for all classes alike.",
+    "--calibrate",
+    type=click.Choice(["temperature", "vector-scaling", "isotonic"]),
+    help="Calibrate the combined probabilities; the calibration is part of the model.",
+)
+@click.option(
+    "--coverage",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Give the model an output prediction_set: the classes that hold the true one so often, e.g. 0.95.",
+)
+@click.option(
+    "--abstain-risk",
+    type=click.FloatRange(0, 1, min_open=True, max_open=True),
+    metavar="SHARE",
+    help="Give the model an output abstain: which rows to leave, so that of the others at most so many are wrong.",
 )
 @options.shared(options.classes, options.data_range, *options.reading)
-@click.option("--cv", type=click.IntRange(2, 100), default=5, show_default=True, help="Folds of the comparison.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the division into folds.")
-@click.option("--report", type=click.Path(path_type=Path), metavar="FILE.json", help="Write all figures here.")
-@options.shared(options.accept_proposals)
+@options.shared(*options.comparison, options.accept_proposals)
 @options.shared(options.store, options.batch_size, options.overwrite, options.as_json, options.quiet)
 def combine(
     *,
@@ -60,15 +73,22 @@ def combine(
     out: Path,
     combiner: str,
     weights: str | None,
-    max_members: int | None,
-    class_weight: str | None,
+    calibrate: str | None,
+    coverage: float | None,
+    abstain_risk: float | None,
     classes: list[str] | None,
     data_range: tuple[float, float] | None,
     image_size: tuple[int, int] | None,
     label: str | None,
     features: list[str] | None,
     row_id: str | None,
+    budget: float | None,
+    max_members: int | None,
+    class_weight: ClassWeight | None,
+    groups: Path | None,
+    metrics: tuple[str, ...],
     cv: int,
+    repeats: int | None,
     seed: int,
     report: Path | None,
     accept_proposals: bool,
@@ -85,13 +105,15 @@ def combine(
     """
     from kerasemble.ensemble.combine import combine as run
     from kerasemble.scoring.sources.opening import open_data
+    from kerasemble.scoring.stored import load_labels
 
     check_suffix(out, ".keras", "An ensemble is")
     chosen = choose_combiner(combiner, weights)
-    by_class = None if class_weight is None else options.parse_class_weight(class_weight)
     members = options.collect_members(models, members_file, trust, custom)
     _check_keras(members)
-    options.check_outputs([out, report], [*(each.path for each in members), members_file, data], overwrite=overwrite)
+    options.check_outputs(
+        [out, report], [*(each.path for each in members), members_file, data, groups], overwrite=overwrite
+    )
     source = open_data(data, image_size, label=label, features=features, id=row_id)
     with progress_bars(hidden=as_json, quiet=quiet) as progress:
         ensemble = run(
@@ -99,11 +121,16 @@ def combine(
             source,
             None,
             chosen,
+            stages=choose_stages(calibrate, coverage, abstain_risk),
             classes=options.agree(classes, source.classes, data),
             data_range=data_range,
+            budget=budget,
             max_members=max_members,
-            class_weight=by_class,
+            class_weight=class_weight,
+            groups=None if groups is None else load_labels(groups),
+            metrics=metrics or None,
             cv=cv,
+            repeats=repeats,
             seed=seed,
             accept_proposals=accept_proposals,
             store=store,
@@ -130,6 +157,13 @@ def _check_keras(members: Sequence[Member]) -> None:
             "written. Leave it out, or score it beside the others with 'kerasemble evaluate'."
         )
         raise KerasembleError(msg)
+
+
+def choose_stages(calibrate: str | None, coverage: float | None, abstain_risk: float | None) -> list[Stage]:
+    """Return the stages that the options ask for, in the order in which they follow the combiner."""
+    asked: list[Stage] = [] if calibrate is None else [stages()[calibrate]()]
+    asked += [] if coverage is None else [ConformalSets(coverage)]
+    return asked + ([] if abstain_risk is None else [Abstain(abstain_risk)])
 
 
 def choose_combiner(name: str, weights: str | None) -> Combiner | str:

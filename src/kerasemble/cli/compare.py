@@ -7,8 +7,9 @@ from pathlib import Path
 import click
 
 from kerasemble.cli import options
-from kerasemble.cli.output import print_report, warnings_as_lines
+from kerasemble.cli.output import print_report, save_report, warnings_as_lines
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.row_weights import ClassWeight
 
 
 @click.command()
@@ -32,28 +33,28 @@ from kerasemble.core.errors import KerasembleError
     metavar="NAME",
     help="What to compare, once for each; a few where left out.",
 )
-@click.option("--cv", type=click.IntRange(2, 100), default=5, show_default=True, help="Folds of the comparison.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the division into folds.")
-@click.option(
-    "--class-weight",
-    metavar="balanced|NAME=W,...",
-    help="How much the rows of each class count; balanced for all alike.",
-)
-@options.shared(options.as_json, options.quiet)
+@options.shared(*options.comparison, options.overwrite, options.as_json, options.quiet)
 def compare(
     *,
     store: Path,
     labels: Path | None,
     combiners: tuple[str, ...],
+    budget: float | None,
+    max_members: int | None,
+    class_weight: ClassWeight | None,
+    groups: Path | None,
+    metrics: tuple[str, ...],
     cv: int,
+    repeats: int | None,
     seed: int,
-    class_weight: str | None,
+    report: Path | None,
+    overwrite: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
     """Score members and combiners by their stored answers: no model is opened, and none is run.
 
-    Each combiner is scored on rows that its fit did not see.
+    Each combiner is scored on rows that its fit did not see, and so is the choice among them.
 
     \b
     kerasemble predict a.keras b.h5 c.keras --data valid.npz --store run
@@ -62,12 +63,27 @@ def compare(
     from kerasemble.evaluation.compare import compare as run
     from kerasemble.scoring.stored import load_labels, load_store
 
-    by_class = None if class_weight is None else options.parse_class_weight(class_weight)
+    options.check_outputs([report], [labels, groups], overwrite=overwrite)
     stored = load_store(store)
     y = stored.y if labels is None else load_labels(labels)
     if y is None:
         msg = f"{store} has no labels. Give them: --labels y.npy."
         raise KerasembleError(msg)
     with warnings_as_lines(quiet=quiet):
-        report = run(stored.predictions, y, combiners or None, cv=cv, seed=seed, class_weight=by_class)
-    print_report(report, as_json=as_json, quiet=quiet)
+        found = run(
+            stored.predictions,
+            y,
+            combiners or None,
+            cv=cv,
+            repeats=repeats,
+            groups=None if groups is None else load_labels(groups),
+            metrics=metrics or None,
+            seed=seed,
+            class_weight=class_weight,
+            budget=budget,
+            max_members=max_members,
+        )
+    save_report(found, report, overwrite=overwrite)
+    print_report(found, as_json=as_json, quiet=quiet)
+    if report is not None and not (quiet or as_json):
+        click.echo(f"Report: {report}")

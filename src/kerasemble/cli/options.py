@@ -85,6 +85,47 @@ store = click.option(
 accept_proposals = click.option(
     "--accept-proposals", is_flag=True, help="Read members as the check of them proposes, and say so."
 )
+class_weight = click.option(
+    "--class-weight",
+    callback=lambda _context, _parameter, value: None if value is None else parse_class_weight(value),
+    metavar="balanced|NAME=W,...",
+    help="How much the rows of each class count, in the fit and in the scores; balanced for all classes alike.",
+)
+groups = click.option(
+    "--groups",
+    type=click.Path(path_type=Path),
+    metavar="FILE.npy",
+    help="The patient, site, video, ... of each row: no two folds share one.",
+)
+metrics = click.option(
+    "--metric",
+    "metrics",
+    multiple=True,
+    metavar="NAME",
+    help="What is reported besides, once for each: log-loss, brier, accuracy, balanced-accuracy, macro-f1, auc, "
+    "top-3-accuracy, ece, classwise-ece, or one of scikit-learn's scorers; a few where left out.",
+)
+budget = click.option(
+    "--budget",
+    callback=lambda _context, _parameter, value: None if value is None else parse_budget(value),
+    metavar="MS",
+    help="What all members that are kept may cost a row, for example 5ms.",
+)
+max_members = click.option("--max-members", type=click.IntRange(1), metavar="K", help="Keep at most so many members.")
+cv = click.option("--cv", type=click.IntRange(2, 100), default=5, show_default=True, help="Folds of the comparison.")
+repeats = click.option(
+    "--repeats",
+    type=click.IntRange(1, 100),
+    metavar="N",
+    help="How often the rows are divided anew; 3 times below 300 rows, and once above, where left out.",
+)
+seed = click.option("--seed", type=int, default=0, show_default=True, help="Of the division into folds.")
+report = click.option(
+    "--report",
+    type=click.Path(path_type=Path),
+    metavar="FILE.json",
+    help="Write all figures here.",
+)
 overwrite = click.option("--overwrite", is_flag=True, help="Replace the output file if it exists.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines in place of the table.")
 quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors, and JSON where it is asked for.")
@@ -92,6 +133,8 @@ quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors, an
 
 # How data is read, whatever it is.
 reading = (image_size, label, features, row_id)
+# How members and combiners are compared.
+comparison = (budget, max_members, class_weight, groups, metrics, cv, repeats, seed, report)
 
 
 def shared(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:
@@ -136,6 +179,18 @@ def parse_class_weight(value: str) -> ClassWeight:
     except ValueError:
         pass  # the same message says it all
     message = f"'{value}' is no class weight. Write balanced, or NAME=W,..., for example benign=1,malign=5."
+    raise click.BadParameter(message)
+
+
+def parse_budget(value: str) -> float:
+    """Return milliseconds from "5ms", "5 ms" or "5"."""
+    try:
+        budget = float(value.strip().removesuffix("ms"))
+    except ValueError:
+        budget = 0.0
+    if 0 < budget < float("inf"):
+        return budget
+    message = f"'{value}' is no budget. Write milliseconds a row, for example 5ms."
     raise click.BadParameter(message)
 
 

@@ -18,6 +18,7 @@ import click
 from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.combiners.recipes import recipe_to_json
 from kerasemble.core.errors import KerasembleWarning
+from kerasemble.core.files import atomic_target
 from kerasemble.ensemble.ensemble import Ensemble
 from kerasemble.evaluation.report import Report
 from kerasemble.members.backend import import_keras
@@ -127,3 +128,14 @@ def ensemble_json(ensemble: Ensemble, path: Path) -> str:
     if isinstance(ensemble.combiner, FittedCombiner):
         data |= {"combiner": recipe_to_json(ensemble.combiner.combiner), "weights": ensemble.combiner.weights}
     return json.dumps({**data, "ensemble": str(path)}, indent=1, allow_nan=False)
+
+
+def save_report(report: Report, path: Path | None, *, overwrite: bool) -> None:
+    """Write a report as JSON; nothing where there is no path.
+
+    Raises:
+        KerasembleError: it cannot be written.
+    """
+    if path is not None:
+        with atomic_target(path, overwrite=overwrite) as temporary:
+            temporary.write_text(json.dumps(report.to_json(), indent=1, allow_nan=False), encoding="utf-8")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, final
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +17,9 @@ from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.labels import encode_labels
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import ClassWeight, RowWeights, effective_rows, row_weights
+
+if TYPE_CHECKING:
+    from kerasemble.combiners.stages.base import Stage
 
 
 @dataclasses.dataclass(frozen=True)
@@ -87,6 +90,19 @@ class Combiner(abc.ABC):
         del learned
         return None
 
+    def kept(self, learned: Learned, used: IntArray) -> Learned:
+        """Return what was learned of the members that are used; overridden where an array is not by member."""
+        return {name: array[used] for name, array in learned.items()}
+
+    def outputs(self, probabilities: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> dict[str, Tensor]:
+        """Return what there is beside the combined probabilities (samples, ..., classes), by name; nothing, mostly."""
+        del probabilities, learned, xp
+        return {}
+
+    def output_names(self) -> tuple[str, ...]:
+        """Return the names of what `outputs` returns."""
+        return ()
+
     def weights_of(self, learned: Learned) -> npt.NDArray[np.float64] | None:
         """Return one weight for each member (members,); None, the default, where there is no such thing."""
         del learned
@@ -143,7 +159,7 @@ class Combiner(abc.ABC):
         used = self.used(learned)
         # Where every weight is zero the formula still answers, and needs a member to answer by.
         if used is not None and 0 < len(used) < len(members):
-            learned = {name: array[used] for name, array in learned.items()}
+            learned = self.kept(learned, used)
             # Of no rows, since only the names and how members are read are wanted.
             kept = predictions.rows(slice(0)).only([members[index] for index in used])
             members, alignment = kept.members, kept.alignment
@@ -175,15 +191,20 @@ class Combiner(abc.ABC):
         labels = encode_labels(y, predictions.classes, predictions.samples, ordered=predictions.ordered)
         weights = row_weights(labels, predictions.classes, sample_weight, class_weight)
         found = self.learn(predictions, labels, weights)
-        rows, numbers = effective_rows(weights), sum(array.size for array in found.learned.values())
-        if rows < numbers and not self.shrunk:
-            from_rows = f"{numbers} numbers from {rows:.3g} row{'s' * (rows != 1)}"
-            few = (
-                f"{label(self).capitalize()} learned {from_rows}, which is few. Give more labelled rows, or take a "
-                "combiner that learns less."
-            )
-            return found._replace(warnings=(*found.warnings, few))
-        return found
+        return found._replace(warnings=(*found.warnings, *few_rows(self, found.learned, weights)))
+
+
+def few_rows(recipe: Combiner | Stage, learned: Learned, weights: RowWeights) -> tuple[str, ...]:
+    """Return a sentence where more numbers were learned than there are rows, and nothing holds them together."""
+    rows, numbers = effective_rows(weights), sum(array.size for array in learned.values())
+    if rows >= numbers or recipe.shrunk:
+        return ()
+    from_rows = f"{numbers} numbers from {rows:.3g} row{'s' * (rows != 1)}"
+    few = (
+        f"{label(recipe).capitalize()} learned {from_rows}, which is few. Give more labelled rows, or take "
+        f"{'a combiner' if isinstance(recipe, Combiner) else 'a stage'} that learns less."
+    )
+    return (few,)
 
 
 @dataclasses.dataclass(frozen=True)

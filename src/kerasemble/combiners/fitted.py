@@ -94,6 +94,29 @@ class FittedCombiner:
             result[rows] = self.combiner.combine(block, learned, np)
         return result
 
+    def outputs(self, predictions: Predictions) -> dict[str, npt.NDArray[Any]]:
+        """Return the combined probabilities and what the stages of a chain add to them, by name.
+
+        Args:
+            predictions: as for calling this.
+
+        Returns:
+            "probabilities" (samples, ..., classes), and, where a stage adds it, "prediction_set" (samples, ...,
+            classes) bool and "abstain" (samples, ...) bool.
+
+        Raises:
+            KerasembleError: the predictions are of other members or classes.
+        """
+        probabilities = self(predictions)
+        learned = {name: array.astype(probabilities.dtype) for name, array in self.learned.items()}
+        parts = [
+            self.combiner.outputs(probabilities[rows], learned, np)
+            for rows in blocks(len(probabilities), probabilities[:1].size, times=8)
+        ]
+        names = self.combiner.output_names()
+        added = {name: np.concatenate([part[name] for part in parts]) for name in names}
+        return {"probabilities": probabilities, **added}
+
     def decide(self, predictions: Predictions) -> IntArray:
         """Return the index of the most probable class of each sample (samples, ...).
 

@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     # `base` imports this for the names.
     from kerasemble.combiners.base import Combiner
+    from kerasemble.combiners.stages.base import Stage
 
 
-def name_of(combiner: type[Combiner] | Combiner) -> str:
+def name_of(combiner: type[Combiner | Stage] | Combiner | Stage) -> str:
     """Return the combiner's name on the command line and in files: WeightedAverage -> "weighted-average"."""
     kind = combiner if isinstance(combiner, type) else type(combiner)
     return re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "-", kind.__name__).lower()
 
 
-def label(combiner: type[Combiner] | Combiner) -> str:
+def label(combiner: type[Combiner | Stage] | Combiner | Stage) -> str:
     """Return the combiner's name in a sentence: WeightedAverage -> "weighted average"."""
     return name_of(combiner).replace("-", " ")
 
@@ -29,9 +30,10 @@ def with_options(combiner: Combiner, options: Mapping[str, Any]) -> Combiner:
     return dataclasses.replace(combiner, **{name: value for name, value in options.items() if name in known})
 
 
-def recipe_to_json(combiner: Combiner) -> dict[str, Any]:
-    """Return the combiner's name and its options."""
-    return {"name": name_of(combiner), **dataclasses.asdict(combiner)}
+def recipe_to_json(recipe: Combiner | Stage) -> dict[str, Any]:
+    """Return the recipe's name and its options, of which some may be recipes too."""
+    options = {field.name: getattr(recipe, field.name) for field in dataclasses.fields(recipe)}
+    return {"name": name_of(recipe), **{name: _plain(value) for name, value in options.items()}}
 
 
 def recipe_from_json(data: Mapping[str, Any]) -> Combiner:
@@ -42,9 +44,23 @@ def recipe_from_json(data: Mapping[str, Any]) -> Combiner:
     """
     from kerasemble.combiners import find
 
-    options = {key: _frozen(value) for key, value in data.items() if key != "name"}
-    return find(data["name"])(**options)
+    return find(data["name"])(**_options(data))
+
+
+def _options(data: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _frozen(value) for key, value in data.items() if key != "name"}
+
+
+def _plain(value: Any) -> Any:  # noqa: ANN401 - any option
+    if dataclasses.is_dataclass(value):
+        return recipe_to_json(value)  # type: ignore[arg-type]
+    return tuple(_plain(item) for item in value) if isinstance(value, tuple) else value
 
 
 def _frozen(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    if isinstance(value, dict):
+        from kerasemble.combiners.stages import stages
+
+        stage = stages().get(value["name"])
+        return recipe_from_json(value) if stage is None else stage(**_options(value))
     return tuple(_frozen(item) for item in value) if isinstance(value, list) else value

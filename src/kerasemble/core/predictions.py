@@ -16,6 +16,8 @@ import numpy.typing as npt
 
 from kerasemble.core.alignment import Alignment
 from kerasemble.core.arrays import FloatArray, IntArray, as_probabilities, blocks, first
+from kerasemble.core.costs import Cost
+from kerasemble.core.display import as_html
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import atomic_target, check_suffix
 from kerasemble.core.labels import encode_labels
@@ -48,6 +50,7 @@ class Predictions:
         data: SHA-256 of the data that models were run on, None where that is not known.
         ordered: False where members name the classes in different orders and nobody said which one integer labels
             follow.
+        costs: what each member costs to run, None where that is not known.
 
     Example:
         >>> import numpy as np
@@ -64,6 +67,7 @@ class Predictions:
     alignment: Alignment | None = None
     ordered: bool = True
     data: str | None = None
+    costs: tuple[Cost, ...] | None = None
 
     @classmethod
     def from_arrays(
@@ -239,7 +243,10 @@ class Predictions:
         if alignment is not None:
             readings = tuple(alignment.readings[position] for position in index)
             alignment = dataclasses.replace(alignment, readings=readings)
-        return dataclasses.replace(self, values=self.values[index], members=tuple(names), alignment=alignment)
+        costs = None if self.costs is None else tuple(self.costs[position] for position in index)
+        return dataclasses.replace(
+            self, values=self.values[index], members=tuple(names), alignment=alignment, costs=costs
+        )
 
     def positions(self, names: Sequence[str]) -> IntArray:
         """Return where the members of these names stand, in the order of `names`.
@@ -269,6 +276,7 @@ class Predictions:
             "ordered": self.ordered,
             "data": self.data,
             "alignment": None if self.alignment is None else self.alignment.to_json(),
+            "costs": self.costs,
         }
         with atomic_target(path, overwrite=overwrite) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
@@ -294,7 +302,8 @@ class Predictions:
                 record = json.loads(str(file["record"]))
             alignment = None if record["alignment"] is None else Alignment.from_json(record["alignment"])
             named = (tuple(members), tuple(classes), Task(record["task"]))
-            return cls(values, *named, alignment, record["ordered"], record.get("data"))
+            costs = None if record.get("costs") is None else tuple(Cost(*each) for each in record["costs"])
+            return cls(values, *named, alignment, record["ordered"], record.get("data"), costs)
         except (
             Exception
         ) as error:  # NumPy raises OSError, ValueError, KeyError, BadZipFile, EOFError, ... for a bad file
@@ -308,6 +317,21 @@ class Predictions:
             f"{len(self.classes)} classes ({first(self.classes)}), {self.task}"
             f"{', labels only' if self.labels_only else ''}"
         )
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the members, how each is read, and what it costs."""
+        readings = (None,) * len(self.members) if self.alignment is None else self.alignment.readings
+        costs = (Cost(),) * len(self.members) if self.costs is None else self.costs
+        rows = [
+            (
+                name,
+                "" if reading is None else reading.describe(),
+                "" if cost.milliseconds is None else f"{cost.milliseconds:.3g}",
+                "" if cost.parameters is None else f"{cost.parameters:,}",
+            )
+            for name, reading, cost in zip(self.members, readings, costs, strict=True)
+        ]
+        return as_html(repr(self), [("member", "read as", "ms a row", "parameters"), *rows])
 
 
 def _as_labels(name: str, answers: npt.ArrayLike) -> npt.NDArray[Any]:

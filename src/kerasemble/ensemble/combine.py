@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy.typing as npt
@@ -12,13 +12,15 @@ import numpy.typing as npt
 from kerasemble.combiners import find
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
-from kerasemble.combiners.recipes import label, name_of, with_options
-from kerasemble.combiners.weights import check_sparsity
+from kerasemble.combiners.chain import with_stages
+from kerasemble.combiners.recipes import name_of
+from kerasemble.combiners.stages.base import Stage
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.ensemble.ensemble import Ensemble
-from kerasemble.evaluation.choice import default_combiners
-from kerasemble.evaluation.compare import choose, compare
+from kerasemble.evaluation.candidates import default_combiners
+from kerasemble.evaluation.compare import Settings, compared
+from kerasemble.evaluation.metrics import MetricName
 from kerasemble.members.member import Member, Source, as_members
 from kerasemble.scoring.check import Checked, look
 from kerasemble.scoring.labels import labels_of
@@ -31,12 +33,18 @@ def combine(
     y: npt.ArrayLike | None = None,
     combiner: Combiner | str = "auto",
     *,
+    stages: Sequence[Stage] = (),
     classes: Sequence[object] | None = None,
     data_range: tuple[float, float] | None = None,
+    budget: float | None = None,
     max_members: int | None = None,
+    costs: Mapping[str, float] | Sequence[float] | None = None,
     sample_weight: npt.ArrayLike | None = None,
     class_weight: ClassWeight | None = None,
+    groups: npt.ArrayLike | None = None,
+    metrics: Sequence[MetricName] | None = None,
     cv: int = 5,
+    repeats: int | None = None,
     seed: int = 0,
     accept_proposals: bool = False,
     store: str | os.PathLike[str] | None = None,
@@ -51,13 +59,20 @@ def combine(
         y: (samples,) labels: class indices, names, or one-hot rows; those of the data where left out.
         combiner: a combiner or its name; "auto" takes what scored best on rows that its fit did not see, which may
             be a single member: then the ensemble holds that one alone.
+        stages: what follows the combiner, such as `Temperature()` and `ConformalSets(0.95)`; combiners are compared
+            without them.
         classes: class names in the order wanted; the members' own where left out.
         data_range: lowest and highest value the data can take; detected where left out and where a member asks.
-        max_members: how many members may be kept; the others are neither run nor saved. Of the combiners, those that
-            can choose members are then considered.
+        budget: what all members that are kept may cost in milliseconds a row; the others are neither run nor saved.
+            They are picked by the labels too, in each fold of the comparison anew.
+        max_members: how many members may be kept; likewise.
+        costs: of the members in milliseconds a row, in order or by name; as they were measured where left out.
         sample_weight: (samples,) how much each row counts, in the fit and in the scores; only ratios matter.
         class_weight: "balanced", or how much the rows of each class count, by name or index; likewise.
+        groups: (samples,) the patient, site, video, ... of each row; see `compare`.
+        metrics: what is reported; see `compare`.
         cv: number of folds of the comparison.
+        repeats: how often the rows are divided anew; see `compare`.
         seed: of the division into folds.
         accept_proposals: read members as the check of them proposes (`kerasemble.check`), and say so in the report.
         store: folder in which the members' answers are kept, as in `predict`.
@@ -76,10 +91,10 @@ def combine(
         >>> ensemble.save("ensemble.keras")  # doctest: +SKIP
     """
     asked = find(combiner)() if isinstance(combiner, str) and combiner != "auto" else combiner
+    # Those that cannot follow fail before anything is run.
+    with_stages(Average() if isinstance(asked, str) else asked, stages)
     named = as_members(members)
-    check_sparsity(max_members, 0.0)
     if isinstance(asked, Combiner):
-        asked = asked if max_members is None else _sparse([asked], max_members)[0]
         asked.given([str(member.name) for member in named])  # weights that do not fit fail before anything is run
     scoring = Scoring(x, data_range=data_range, store=store, batch_size=batch_size, progress=progress)
     y = labels_of(scoring.x, y)
@@ -90,25 +105,37 @@ def combine(
         raise KerasembleError("\n".join(refused))
     named, data_range = checked.members, checked.data_range
     seen = scoring.predictions(named, classes if classes is not None or not checked.accepted else checked.classes)
-    recipes = default_combiners(seen) if max_members is None else _sparse(default_combiners(seen), max_members)
+    recipes = default_combiners(seen)
     preferred = asked if isinstance(asked, Combiner) else None
     if preferred is not None:
         recipes = [*(each for each in recipes if name_of(each) != name_of(preferred)), preferred]
-    report = compare(
-        seen, y, recipes, cv=cv, seed=seed, prefer=preferred, sample_weight=sample_weight, class_weight=class_weight
+    settings = Settings(
+        cv=cv,
+        repeats=repeats,
+        groups=groups,
+        metrics=metrics,
+        seed=seed,
+        prefer=preferred,
+        sample_weight=sample_weight,
+        class_weight=class_weight,
+        costs=costs,
+        budget=budget,
+        max_members=max_members,
     )
-    warnings = (*scoring.notes, *_with_findings(report.warnings, checked))
-    report = dataclasses.replace(report, warnings=warnings)
-    picked = choose(report, recipes) if preferred is None else preferred
-    if isinstance(picked, Combiner):
-        fitted = picked.fit(seen, y, sample_weight=sample_weight, class_weight=class_weight)
-        # What learned nothing was still chosen by these rows.
-        fitted = dataclasses.replace(fitted, fitted_on=seen.data)
-        report = dataclasses.replace(report, fitted=f"{fitted!r}.")
-        return Ensemble(named, fitted, data_range=data_range, report=report)
-    alone = [member for member in named if member.name == picked]
-    kept = dataclasses.replace(Average().fit(seen.only([picked])), fitted_on=seen.data)
-    return Ensemble(alone, kept, data_range=data_range, report=report)
+    found = compared(seen, y, recipes, settings)
+    for sentence in found.report.warnings:
+        warn(sentence)
+    warnings = (*scoring.notes, *_with_findings(found.report.warnings, checked))
+    fitted = found.fitted
+    if stages:
+        chain = with_stages(found.combiner, stages)
+        fitted = chain.fit(seen.only(found.members), y, sample_weight=sample_weight, class_weight=class_weight)
+    # What learned nothing was still chosen by these rows.
+    fitted = dataclasses.replace(fitted, fitted_on=seen.data)
+    kept = [member for member in named if member.name in found.members]
+    report = dataclasses.replace(found.report, warnings=warnings)
+    report = dataclasses.replace(report, fitted=f"{fitted!r}.") if stages else report
+    return Ensemble(kept, fitted, data_range=data_range, report=report)
 
 
 def _with_findings(known: Sequence[str], checked: Checked) -> tuple[str, ...]:
@@ -118,16 +145,3 @@ def _with_findings(known: Sequence[str], checked: Checked) -> tuple[str, ...]:
     for sentence in (*done, *found):
         warn(sentence)
     return (*done, *known, *found)
-
-
-def _sparse(combiners: Sequence[Combiner], max_members: int) -> list[Combiner]:
-    """Return those combiners that can choose members, held to so many.
-
-    Raises:
-        KerasembleError: none can.
-    """
-    able = [each for each in combiners if any(field.name == "max_members" for field in dataclasses.fields(each))]
-    if not able:
-        msg = f"A {label(combiners[0])} needs all members, so max_members={max_members} does not go with it."
-        raise KerasembleError(msg)
-    return [with_options(each, {"max_members": max_members}) for each in able]

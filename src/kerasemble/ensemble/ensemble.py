@@ -13,25 +13,26 @@ import numpy.typing as npt
 
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.chain import with_stages
 from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.combiners.recipes import label
+from kerasemble.combiners.stages.base import Stage
 from kerasemble.core.alignment import Alignment, Reading
 from kerasemble.core.arrays import FloatArray, first
 from kerasemble.core.errors import KerasembleError, warn
-from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import ClassWeight
+from kerasemble.ensemble.agreement import check_like_fitted, check_options, check_own, fit_to, range_of, used
 from kerasemble.ensemble.archive import write_archive
-from kerasemble.ensemble.graph import build_graph, layer_names
+from kerasemble.ensemble.graph import OUTPUT, build_graph, by_name, layer_names
 from kerasemble.ensemble.probe import probe
 from kerasemble.ensemble.record import make_record, member_records
 from kerasemble.evaluation.report import Report
 from kerasemble.members.loading import load_file
 from kerasemble.members.member import Member, Model, Source, as_members, name_of
-from kerasemble.members.preprocessing import detect_range, warn_of_other_range
+from kerasemble.members.preprocessing import detect_range
 from kerasemble.members.record import read_record
 from kerasemble.scoring.predict import predict
 from kerasemble.scoring.sources.arrays import check_data
-from kerasemble.scoring.sources.opening import check_whole
 
 # Rows on which it is seen how members are read: enough to tell logits from probabilities, few enough to be quick.
 _ROWS_TO_ALIGN = 256
@@ -45,12 +46,14 @@ class Ensemble:
         members: models, paths of models, or `Member`s that say how a model is read.
         combiner: a fitted one; or one that learns nothing, such as `Average()`, the default; or one that learns, for
             which `fit` is called first.
+        stages: what follows the combiner, such as `Temperature()` and `ConformalSets(0.95)`; they learn in `fit`.
         classes: class names in the order of the output; the members' own where left out.
         data_range: lowest and highest value the data can take; detected where left out and where a member asks.
         report: the comparison that led to this ensemble, which is saved with it.
 
     Raises:
-        KerasembleError: there are no members, two have one name, or the combiner was fitted for others.
+        KerasembleError: there are no members, two have one name, the combiner was fitted for others, or stages cannot
+            follow it.
 
     Example:
         >>> ensemble = Ensemble([resnet, "vit.keras"])  # doctest: +SKIP
@@ -62,18 +65,18 @@ class Ensemble:
         self,
         members: Sequence[Member | Source],
         combiner: Combiner | FittedCombiner | None = None,
-        *,
+        *stages: Stage,
         classes: Sequence[object] | None = None,
         data_range: tuple[float, float] | None = None,
         report: Report | None = None,
     ) -> None:
         """Check members and combiner; nothing is loaded or run yet."""
-        self.combiner: Combiner | FittedCombiner = Average() if combiner is None else combiner
+        self.combiner: Combiner | FittedCombiner = with_stages(Average() if combiner is None else combiner, stages)
         self._given = as_members(members)
         self.members = self._given
         if isinstance(self.combiner, FittedCombiner):
-            self.members = _used(self._given, self.combiner)
-            _check_options(self.combiner, classes, data_range)
+            self.members = used(self._given, self.combiner)
+            check_options(self.combiner, classes, data_range)
         elif len(self.members) == 1:
             warn(f"There is one member ('{self.members[0].name}'): nothing to combine.")
         self.report = report
@@ -132,26 +135,46 @@ class Ensemble:
         Raises:
             KerasembleError: the combiner has to learn first, or the data is not what the members take.
         """
+        return np.asarray(self.outputs(x, batch_size=batch_size)[OUTPUT])
+
+    def outputs(self, x: npt.ArrayLike, *, batch_size: int = 256) -> dict[str, npt.NDArray[Any]]:
+        """Return the combined probabilities and what the stages add to them, by name.
+
+        Args:
+            x: (samples, ...) data, as for `predict`.
+            batch_size: samples at a time.
+
+        Returns:
+            "probabilities", float32 (samples, classes); and, where a stage adds it, "prediction_set", bool (samples,
+            classes), and "abstain", bool (samples,).
+
+        Raises:
+            KerasembleError: as `predict`.
+        """
         array = check_data(x)
         fitted = self._align(array)
-        _check_like_fitted(array, fitted)
+        check_like_fitted(array, fitted)
         if not all(member.is_keras for member in self.members):
             return self._predict_outside(array, fitted, batch_size)
         if self._model is None:
             self._model = build_graph(self.members, fitted, copies=False)
-        combined = np.asarray(self._model.predict(array, batch_size=batch_size, verbose=0))
-        bad = np.flatnonzero(~np.isfinite(combined).all(axis=-1))
+        answer = by_name(self._model.predict(array, batch_size=batch_size, verbose=0))
+        bad = np.flatnonzero(~np.isfinite(answer[OUTPUT]).all(axis=-1))
         if bad.size:
             rows = f"{bad.size} of {len(array)} rows: {first(bad)}"
             msg = f"A member returned NaN or infinity in {rows}. Leave those rows out, or mend the model."
             raise KerasembleError(msg)
-        return combined
+        # Jitted functions give dicts in the order of the alphabet.
+        return {name: answer[name] for name in (OUTPUT, *fitted.combiner.output_names())}
 
-    def _predict_outside(self, x: npt.NDArray[Any], fitted: FittedCombiner, batch_size: int) -> FloatArray:
-        """Return the combined probabilities where a member cannot be part of a Keras model."""
-        span = _range_of(fitted) or self._data_range
+    def _predict_outside(
+        self, x: npt.NDArray[Any], fitted: FittedCombiner, batch_size: int
+    ) -> dict[str, npt.NDArray[Any]]:
+        """Return the outputs where a member cannot be part of a Keras model."""
+        span = range_of(fitted) or self._data_range
         seen = predict(self.members, x, classes=fitted.classes, data_range=span, batch_size=batch_size)
-        return np.asarray(fitted(seen), dtype=np.float32)
+        answer = fitted.outputs(seen)
+        return answer | {OUTPUT: np.asarray(answer[OUTPUT], dtype=np.float32)}
 
     def to_keras(self) -> Model:
         """Return a new plain `keras.Model`: functional, of Keras built-ins only, its members copies and frozen.
@@ -165,7 +188,7 @@ class Ensemble:
                 the members alone do not say what their input and output is.
         """
         fitted = self._align(None)
-        return build_graph(_used(self.members, fitted), fitted)
+        return build_graph(used(self.members, fitted), fitted)
 
     def trained(self, model: Model) -> Ensemble:
         """Return this ensemble with what `model`, which `to_keras` made, learned by training since.
@@ -189,7 +212,7 @@ class Ensemble:
         """
         fitted = self._align(None)
         record = make_record(fitted, self._member_records(), self.report)
-        return write_archive(build_graph(_used(self.members, fitted), fitted), record, path, overwrite=overwrite)
+        return write_archive(build_graph(used(self.members, fitted), fitted), record, path, overwrite=overwrite)
 
     def _member_records(self) -> list[dict[str, Any]]:
         return member_records(self._given) if self._records is None else self._records
@@ -207,11 +230,11 @@ class Ensemble:
         else:
             span = self._data_range or detect_range(x)
             seen = predict(self.members, x[:_ROWS_TO_ALIGN], classes=self.classes, data_range=span)
-        fitted = _fit_to(now, seen)
+        fitted = fit_to(now, seen)
         if x is not None:
             # What noise told is for one model only: data may have another shape.
             self.combiner = fitted
-            self.members = _used(self.members, fitted)
+            self.members = used(self.members, fitted)
         return fitted
 
     def __repr__(self) -> str:
@@ -246,7 +269,7 @@ def load(path: str | os.PathLike[str]) -> Ensemble:
 
 def _from_model(model: Model, fitted: FittedCombiner, report: Report | None, records: list[dict[str, Any]]) -> Ensemble:
     """Return the ensemble whose graph is `model`: its branches are members that are aligned already."""
-    _check_own(model, fitted)
+    check_own(model, fitted)
     learned = {
         name: np.asarray(model.get_layer(name).get_weights()[0], dtype=np.float64).reshape(array.shape)
         for name, array in fitted.learned.items()
@@ -263,73 +286,3 @@ def _from_model(model: Model, fitted: FittedCombiner, report: Report | None, rec
     ensemble = Ensemble(members, dataclasses.replace(fitted, learned=learned, alignment=alignment), report=report)
     ensemble._records = records  # noqa: SLF001 - of the class in this file
     return ensemble
-
-
-def _check_own(model: Model, fitted: FittedCombiner) -> None:
-    """Refuse a model that is not the graph of these members, classes and learned arrays."""
-    found = {layer.name: layer.count_params() for layer in getattr(model, "layers", ())}
-    branches = {name for name in found if name.startswith("member_")}
-    sizes = {name: array.size for name, array in fitted.learned.items()}
-    if (
-        branches != set(layer_names(fitted.members))
-        or sizes != {name: found.get(name) for name in sizes}
-        or model.output_shape[-1] != len(fitted.classes)
-    ):
-        msg = (
-            f"This model is not the ensemble's own. It has the layers {first(list(found), 20)}; the ensemble has the "
-            f"members {first(fitted.members, 20)}, {len(fitted.classes)} classes, and learned {first(list(sizes))}."
-        )
-        raise KerasembleError(msg)
-
-
-def _fit_to(combiner: Combiner | FittedCombiner, seen: Predictions) -> FittedCombiner:
-    if isinstance(combiner, Combiner):
-        return combiner.fit(seen)
-    if combiner.classes != seen.classes:
-        msg = f"The combiner was fitted for the classes {combiner.classes}. The members answer over {seen.classes}."
-        raise KerasembleError(msg)
-    return dataclasses.replace(combiner, alignment=seen.alignment)
-
-
-def _check_options(
-    fitted: FittedCombiner, classes: Sequence[object] | None, data_range: tuple[float, float] | None
-) -> None:
-    """Refuse options that say otherwise than what the combiner was fitted on."""
-    names = fitted.classes if classes is None else tuple(str(name) for name in classes)
-    if names != fitted.classes:
-        msg = f"The combiner was fitted for the classes {fitted.classes}. Received: classes={names}."
-        raise KerasembleError(msg)
-    span = _range_of(fitted)
-    if data_range is not None and span is not None and tuple(data_range) != span:
-        msg = f"The combiner was fitted on data in {span[0]:g}..{span[1]:g}. Received: data_range={data_range}."
-        raise KerasembleError(msg)
-
-
-def _range_of(fitted: FittedCombiner) -> tuple[float, float] | None:
-    return None if fitted.alignment is None else fitted.alignment.inputs.range
-
-
-def _used(members: Sequence[Member], fitted: FittedCombiner) -> tuple[Member, ...]:
-    """Return the members that a combiner needs, in its order; those that it left out may be there too."""
-    known = {name_of(member): member for member in members}
-    if not set(fitted.members) <= set(known) <= {*fitted.members, *fitted.left_out}:
-        msg = (
-            f"The combiner was fitted for the members {first(fitted.members, 20)}. Received: {first(list(known), 20)}."
-        )
-        raise KerasembleError(msg)
-    return tuple(known[name] for name in fitted.members)
-
-
-def _check_like_fitted(x: npt.NDArray[Any], fitted: FittedCombiner) -> None:
-    """Refuse data of another shape than the members were aligned to, and warn of another range."""
-    inputs = fitted.alignment.inputs if fitted.alignment is not None else None
-    if inputs is None:
-        return
-    shape = x.shape[1:]
-    if len(shape) != len(inputs.shape) or any(
-        want not in (None, have) for have, want in zip(shape, inputs.shape, strict=True)
-    ):
-        msg = f"The ensemble takes samples of shape {inputs.shape}. Received: {shape}."
-        raise KerasembleError(msg)
-    check_whole(x, inputs.dtype, "The ensemble")
-    warn_of_other_range(x, inputs.range, "the ensemble")

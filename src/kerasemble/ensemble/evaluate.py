@@ -11,8 +11,8 @@ import numpy.typing as npt
 
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import digest
-from kerasemble.evaluation.compare import score
 from kerasemble.evaluation.report import Report
+from kerasemble.evaluation.score import score
 from kerasemble.members.copying import layer_from_json
 from kerasemble.members.member import Member, Source, as_members, name_of
 from kerasemble.scoring.labels import labels_of

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,8 @@ _ROWS, _TOLERANCE = 4, 1e-5
 
 def build_graph(members: Sequence[Member], fitted: FittedCombiner, *, copies: bool = True) -> Model:
     """Return one functional model from the shared input to the combined probabilities.
+
+    It has one output, or, where stages add some, a dict of named ones, "probabilities" the first of them.
 
     Each member is nested as a model of its own, under a name that is unique: as a copy, frozen, with the user's own
     model untouched, or, to predict only, as it is. Each array that the combiner learned is the kernel of a bias-free
@@ -52,7 +55,16 @@ def build_graph(members: Sequence[Member], fitted: FittedCombiner, *, copies: bo
     learned = {name: _learned(array, name, values) for name, array in fitted.learned.items()}
     combined = fitted.combiner.combine(values, learned, keras.ops)
     # A layer with nothing in it but a name, by which the output is called in exports and metrics.
-    return keras.Model(source, keras.layers.Identity(name=OUTPUT, dtype="float32")(combined), name="ensemble")
+    probabilities = keras.layers.Identity(name=OUTPUT, dtype="float32")(combined)
+    added = fitted.combiner.outputs(probabilities, learned, keras.ops)
+    named = {name: keras.layers.Identity(name=name, dtype=tensor.dtype)(tensor) for name, tensor in added.items()}
+    return keras.Model(source, {OUTPUT: probabilities, **named} if named else probabilities, name="ensemble")
+
+
+def by_name(answer: Any) -> dict[str, npt.NDArray[Any]]:  # noqa: ANN401 - a tensor or a dict of them
+    """Return what the model answered as arrays by the names of its outputs."""
+    named = answer if isinstance(answer, dict) else {OUTPUT: answer}
+    return {name: import_keras().ops.convert_to_numpy(each) for name, each in named.items()}
 
 
 def layer_names(members: Sequence[str]) -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 
 from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.core.files import digest
+from kerasemble.ensemble.graph import OUTPUT
 from kerasemble.evaluation.report import Report
 from kerasemble.members.backend import import_keras
 from kerasemble.members.copying import layer_to_json
@@ -22,6 +23,7 @@ def make_record(fitted: FittedCombiner, members: Sequence[dict[str, Any]], repor
         "keras": keras.__version__,
         "backend": keras.backend.backend(),
         "fitted": fitted.to_json(),
+        "outputs": [OUTPUT, *fitted.combiner.output_names()],
         "members": list(members),
         "report": None if report is None else report.to_json(),
     }

@@ -3,30 +3,67 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.combiners import find
+from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.combiners.recipes import label
-from kerasemble.core.arrays import FloatArray, IntArray, first
+from kerasemble.core.arrays import IntArray, first
 from kerasemble.core.errors import KerasembleError, warn
-from kerasemble.core.labels import encode_labels
-from kerasemble.core.metrics import hits, log_losses
 from kerasemble.core.predictions import Predictions
-from kerasemble.core.row_weights import ClassWeight, row_weights, rows_that_count
-from kerasemble.evaluation.choice import Rows, default_among, default_combiners, picked_on_others, surely_best
-from kerasemble.evaluation.crossfit import cross_fit, stratified_folds
-from kerasemble.evaluation.report import Measure, Report, Score
-from kerasemble.evaluation.significance import paired_interval
-from kerasemble.evaluation.suspicions import lone_member, suspicions
-from kerasemble.evaluation.verdict import against_the_mean, by_confidence, in_words
+from kerasemble.core.row_weights import ClassWeight
+from kerasemble.evaluation.budget import Budget, as_costs, check_budget, pool_within
+from kerasemble.evaluation.candidates import as_combiners, default_among, default_combiners, names_of, with_mean
+from kerasemble.evaluation.choice import Taken
+from kerasemble.evaluation.crossfit import Pool, cross_fit
+from kerasemble.evaluation.folds import make_folds
+from kerasemble.evaluation.metrics import MetricName, metrics_of
+from kerasemble.evaluation.nested import Candidates, cross_fit_choice, take_on_all
+from kerasemble.evaluation.picks import picks_of
+from kerasemble.evaluation.report import Report
+from kerasemble.evaluation.scored import Rows, Scored, Table, best_on_others
+from kerasemble.evaluation.summed import as_members, report_of, rows_of
+from kerasemble.evaluation.suspicions import lone_member
+from kerasemble.evaluation.verdict import by_confidence, verdict_of
 
-# Losses closer than this are equal.
-_TIE = 1e-6
+PLAIN_MEAN = "average"
+
+
+class Settings(NamedTuple):
+    """How is compared: the options of `compare`."""
+
+    cv: int = 5
+    repeats: int | None = None
+    groups: npt.ArrayLike | None = None
+    metrics: Sequence[MetricName] | None = None
+    seed: int = 0
+    prefer: Combiner | None = None
+    sample_weight: npt.ArrayLike | None = None
+    class_weight: ClassWeight | None = None
+    costs: Mapping[str, float] | Sequence[float] | None = None
+    budget: float | None = None
+    max_members: int | None = None
+
+
+class Compared(NamedTuple):
+    """A report, and what it says to use.
+
+    Args:
+        report: the numbers.
+        combiner: the recipe that was chosen, `Average` of one where a member is kept.
+        members: the names of those that it combines.
+        fitted: the same fitted to all rows.
+    """
+
+    report: Report
+    combiner: Combiner
+    members: tuple[str, ...]
+    fitted: FittedCombiner
 
 
 def compare(
@@ -35,36 +72,54 @@ def compare(
     combiners: Iterable[Combiner | str] | None = None,
     *,
     cv: int = 5,
+    repeats: int | None = None,
+    groups: npt.ArrayLike | None = None,
+    metrics: Sequence[MetricName] | None = None,
     seed: int = 0,
     prefer: Combiner | None = None,
     sample_weight: npt.ArrayLike | None = None,
     class_weight: ClassWeight | None = None,
+    costs: Mapping[str, float] | Sequence[float] | None = None,
+    budget: float | None = None,
+    max_members: int | None = None,
 ) -> Report:
     """Score members and combiners on the same rows, and say whether combining is worth it.
 
     Combiners are cross-fitted: the rows are divided into `cv` stratified folds, and each row is scored with what was
     learned from the other folds. The default, `WeightedGeometricAverage` (`BayesianVote` where members give labels
     only), is taken unless another combiner is surely better than it: the 95 % interval of the difference is above
-    zero. A member is kept where none of that is better than the best member, which is picked on the other folds for
-    this. The choice is made on the scores that are shown, so the winner's is slightly optimistic; score the saved
-    ensemble on rows of their own for the last word.
+    zero. A member is kept where none of that is better than the best member. That choice is cross-fitted too, where
+    there are three folds or more: for each fold it is made anew by fits and losses that saw nothing of that fold, so
+    that the gain in the verdict is that of fitting and choosing together, and not that of a winner.
 
     Args:
         predictions: (members, samples, ..., classes) of data that the members were not trained on.
         y: (samples,) labels: class indices, names, or one-hot rows.
-        combiners: the ones to compare, or their names; those of `default_combiners` where left out.
-        cv: number of folds, at least 2; fewer where there are fewer rows.
+        combiners: the ones to compare, or their names; those of `default_combiners` where left out. The plain mean
+            is always among them.
+        cv: number of folds, at least 2; fewer where there are fewer rows or groups.
+        repeats: how often the rows are divided anew; where left out three times below 300 rows, and once above.
+        groups: (samples,) the patient, site, video, ... of each row: no two folds share one, and intervals are those
+            of groups drawn at random.
+        metrics: names, such as "log loss", "brier", "accuracy", "balanced accuracy", "macro F1", "AUC",
+            "top-3 accuracy", "ECE", "classwise ECE", names of scikit-learn's scorers, or functions as
+            `GreedySelection` takes them; those that are defined on these labels where left out.
         seed: of the division into folds.
         prefer: the one of `combiners` that the verdict is about; the best where left out.
         sample_weight: (samples,) how much each row counts, where something is learned and in the scores.
         class_weight: "balanced", or how much the rows of each class count, by name or index; likewise. With "balanced"
             the accuracy is the balanced accuracy.
+        costs: of the members in milliseconds a row, in order or by name; as they were measured where left out.
+        budget: what all members that are kept may cost in milliseconds a row. They are picked in each fold by the
+            others.
+        max_members: how many members may be kept; likewise.
 
     Returns:
         The scores, the intervals and the verdict; it prints itself.
 
     Raises:
-        KerasembleError: labels do not fit the predictions, there are fewer than two rows, or `prefer` is not compared.
+        KerasembleError: labels do not fit the predictions, there are fewer than two rows, all have one label and
+            something has to be learned, a metric is undefined on the labels, or `prefer` is not compared.
 
     Example:
         >>> import kerasemble as ke
@@ -73,164 +128,102 @@ def compare(
         >>> ke.compare(seen, [0, 1] * 20, [ke.Average()]).verdict
         'keep b: no combination is better (log loss 0.290 against 0.297 of average).'
     """
-    labels = encode_labels(y, predictions.classes, predictions.samples, ordered=predictions.ordered)
-    # From here on labels are indices into the classes, whoever's order that is.
-    predictions = dataclasses.replace(predictions, ordered=True)
-    if predictions.samples < 2 or cv < 2:
-        msg = f"Cross-fitting needs two labelled rows and two folds. Received: {predictions.samples} rows, cv={cv}."
-        raise KerasembleError(msg)
-    weights = row_weights(labels, predictions.classes, sample_weight, class_weight)
-    if np.count_nonzero(weights) < 2:
-        msg = "Only one row has a weight above zero. Cross-fitting needs two."
-        raise KerasembleError(msg)
-    predictions, labels, weights = rows_that_count(predictions, labels, weights)
-    folds = stratified_folds(labels, min(cv, predictions.samples), seed)
-    chosen_from = default_combiners(predictions) if combiners is None else _as_combiners(combiners)
-    if prefer is not None and prefer not in chosen_from:
-        msg = f"prefer={prefer} is not among the combiners that are compared: {first(chosen_from)}. Add it to them."
-        raise KerasembleError(msg)
-    names = _names(chosen_from)
-    preferred = None if prefer is None else names[chosen_from.index(prefer)]
-    fits = [cross_fit(combiner, predictions, labels, folds, weights) for combiner in chosen_from]
-    scored = Rows(predictions, labels, weights)
-    default = default_among(chosen_from, predictions)
-    plan = Plan(folds, preferred, None if default is None else names[default])
-    report = _report(scored, list(zip(names, fits, strict=True)), plan)
-    verdict = report.verdict
-    if report.chosen.kind == "combiner" and report.chosen.gain.low > 0:
-        index = names.index(report.chosen.name)
-        verdict += by_confidence(chosen_from[index], fits[index], report.best_member.name, scored, folds)
-    report = dataclasses.replace(report, verdict=verdict, warnings=(*lone_member(predictions), *report.warnings))
-    for warning in report.warnings:
+    settings = Settings(
+        cv, repeats, groups, metrics, seed, prefer, sample_weight, class_weight, costs, budget, max_members
+    )
+    found = compared(predictions, y, combiners, settings)
+    for warning in found.report.warnings:
         warn(warning)
-    return report
+    return found.report
 
 
-def score(predictions: Predictions, y: npt.ArrayLike, ensembles: Sequence[str] = ()) -> Report:
-    """Score models as they are, nothing fitted: for ensembles on data that nobody has seen.
-
-    Args:
-        predictions: of the models, an ensemble among them or not.
-        y: (samples,) labels: class indices, names, or one-hot rows.
-        ensembles: names of those that are to be compared with the best of the others.
-
-    Returns:
-        The scores, where `ensembles` count as combiners of the others.
+def compared(
+    predictions: Predictions,
+    y: npt.ArrayLike,
+    combiners: Iterable[Combiner | str] | None,
+    settings: Settings,
+) -> Compared:
+    """Return `compare`'s report, whose warnings are still to be said, together with what was chosen.
 
     Raises:
-        KerasembleError: labels do not fit the predictions, there are fewer than two rows, or no such ensemble.
+        KerasembleError: as `compare`.
     """
-    labels = encode_labels(y, predictions.classes, predictions.samples, ordered=predictions.ordered)
-    if predictions.samples < 2:
-        msg = f"Scoring needs at least two labelled rows. Received: {predictions.samples}."
+    cv, prefer, seed = settings.cv, settings.prefer, settings.seed
+    rows, groups = rows_of(predictions, y, settings.groups, settings.sample_weight, settings.class_weight)
+    seen = rows.predictions
+    if seen.samples < 2 or cv < 2 or settings.repeats == 0:
+        msg = f"Cross-fitting needs two labelled rows and two folds. Received: {seen.samples} rows, cv={cv}."
         raise KerasembleError(msg)
-    members = [name for name in predictions.members if name not in ensembles]
-    combined = [(name, next(predictions.only([name]).each())) for name in ensembles] if members else []
-    rows = Rows(predictions.only(members or predictions.members), labels, np.ones(len(labels)))
-    report = _report(rows, combined, Plan(np.zeros(len(labels), dtype=np.int64)))
-    for warning in report.warnings:
-        warn(warning)
-    return report
-
-
-def choose(report: Report, combiners: Sequence[Combiner]) -> Combiner | str:
-    """Return what `auto` takes: the chosen combiner of a comparison of `combiners`, or a member's name."""
-    if report.chosen.kind == "member":
-        return report.chosen.name
-    return combiners[_names(combiners).index(report.chosen.name)]
-
-
-def _as_combiners(given: Iterable[Combiner | str]) -> list[Combiner]:
-    """Return combiners, those given by name with their defaults."""
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        msg = f"combiners must be a list of combiners or of their names. Received: combiners={given!r}."
-        raise KerasembleError(msg)
-    made = [find(each)() if isinstance(each, str) else each for each in given]
-    wrong = [each for each in made if not isinstance(each, Combiner)]
-    if wrong:
-        msg = f"combiners must be recipes, such as Average(), or their names. Received: {wrong[0]!r}."
-        raise KerasembleError(msg)
-    return made
-
-
-def _names(combiners: Sequence[Combiner]) -> list[str]:
-    """Return each combiner's name in a sentence; with its options where two are of one kind."""
-    kinds = [label(combiner) for combiner in combiners]
-    pairs = zip(combiners, kinds, strict=True)
-    names = [kind if kinds.count(kind) == 1 else repr(combiner) for combiner, kind in pairs]
-    alike = sorted({name for name in names if names.count(name) > 1})
-    if alike:
-        msg = f"Two of the combiners to compare are called alike: {first(alike)}. Give each once, functions by a name."
-        raise KerasembleError(msg)
-    return names
-
-
-class Plan(NamedTuple):
-    """How it is scored: each row's fold (samples,), all zero where nothing is fitted; and names of combiners.
-
-    `preferred` is the one that was asked for, `default` the one that is taken unless another is surely better.
-    """
-
-    folds: IntArray
-    preferred: str | None = None
-    default: str | None = None
-
-
-def _report(rows: Rows, combined: Sequence[tuple[str, FloatArray]], plan: Plan) -> Report:
-    """Return the scores of members and of what was combined, and the verdict."""
-    predictions, labels, weights = rows
-    count = int(plan.folds.max()) + 1
-    measure: Measure = "error rate" if predictions.labels_only else "log loss"
-    losses = np.array([rows.losses(values, measure) for values in predictions.each()])
-    baseline = losses[int(np.argmin([rows.mean(loss) for loss in losses]))]
-
-    def scored(name: str, kind: Literal["member", "combiner"], values: FloatArray) -> Score:
-        certain = kind == "member" and predictions.labels_only
-        log_loss = None if certain else rows.mean(log_losses(values, labels))
-        gain = paired_interval(baseline, rows.losses(values, measure), weights)
-        return Score(name, kind, rows.mean(hits(values, labels)), log_loss, gain)
-
-    members = [
-        scored(name, "member", values) for name, values in zip(predictions.members, predictions.each(), strict=True)
-    ]
-    candidates = [scored(name, "combiner", values) for name, values in combined]
-    best_member = min(members, key=lambda each: each.loss(measure))
-    picked = rows.mean(picked_on_others(losses, weights, plan.folds)) if count > 1 else best_member.loss(measure)
-    note = ""
-    if plan.preferred is not None:
-        chosen = next(each for each in candidates if each.name == plan.preferred)
-    elif not candidates or len(members) == 1:
-        chosen = best_member
-    elif count > 1:
-        chosen, note = surely_best(candidates, dict(combined), rows, plan.default)
-        lowest = min(candidates, key=lambda each: each.loss(measure))
-        # By log loss a combination that is but the member itself is no reason to run the others.
-        # By error rate surely so: few rows err, and of many members one errs in none of them by chance.
-        if chosen.gain.high < 0 if measure == "error rate" else picked < chosen.loss(measure) + _TIE:
-            chosen, note = (lowest if lowest.loss(measure) < picked - _TIE else best_member), ""
-    else:
-        chosen = min([best_member, *candidates], key=lambda each: each.loss(measure))
-    if chosen.kind == "member" and len(members) == 1:
-        verdict = f"{chosen.name} is the only member: {measure} {chosen.loss(measure):.3f}."
-    else:
-        verdict = in_words(chosen, candidates, best_member, measure, None if plan.preferred else picked) + note
-    if chosen.kind == "combiner" and count > 1 and not note:
-        verdict += against_the_mean(chosen, dict(combined), rows, measure)
-    return Report(
-        scores=(*members, *candidates),
-        best_member=best_member,
-        chosen=chosen,
-        verdict=verdict,
-        samples=predictions.samples,
-        folds=count,
-        warnings=tuple(str(finding) for finding in suspicions(predictions, labels)),
-        readings=_readings(predictions),
-        measure=measure,
+    recipes = with_mean(default_combiners(seen) if combiners is None else as_combiners(combiners))
+    candidates = Candidates(recipes, names_of(recipes), default_among(recipes, seen))
+    _check_candidates(rows, candidates, prefer)
+    metrics, left_out = metrics_of(settings.metrics, seen, rows.labels)
+    priced, limits = as_costs(settings.costs, seen), Budget(settings.budget, settings.max_members)
+    check_budget(limits, priced, seen.members)
+    folds = make_folds(rows.labels, rows.groups, cv, settings.repeats, seed)
+    pools = [pool_within(limits, priced, rows, division) for division in folds]
+    table = _table(rows, candidates, folds, pools)
+    taken = take_on_all(table, candidates) if prefer is None else Taken("combiner", recipes.index(prefer))
+    choice = (
+        cross_fit_choice(table, candidates, folds, lambda parts: pool_within(limits, priced, rows, parts))
+        if prefer is None
+        else None
     )
+    kept = pool_within(limits, priced, rows, None)
+    members = seen.members if kept is None else kept(())
+    recipe = Average() if taken.kind == "member" else recipes[taken.position]
+    members = (seen.members[taken.position],) if taken.kind == "member" else members
+    fitted = recipe.fit(seen.only(members), rows.labels, sample_weight=rows.weights)
+    report = report_of(table, taken, metrics, priced, groups, seed)
+    report = dataclasses.replace(
+        report,
+        folds=int(folds.max()) + 1,
+        repeats=len(folds),
+        warnings=(*lone_member(predictions), *report.warnings, *left_out),
+        fitted=f"{fitted!r}." if taken.kind == "combiner" else "",
+        weights=fitted.weights if taken.kind == "combiner" else None,
+        choice=choice,
+    )
+    verdict = verdict_of(table, report, taken, asked=prefer is not None)
+    if taken.kind == "combiner" and report.chosen.gain.low > 0 and not limits.limits:
+        own = table.combined[taken.position]
+        verdict += by_confidence(recipe, own, report.best_member.name, rows, folds[0])
+    return Compared(dataclasses.replace(report, verdict=verdict), recipe, members, fitted)
 
 
-def _readings(predictions: Predictions) -> dict[str, str]:
-    if predictions.alignment is None:
-        return {}
-    described = (reading.describe() for reading in predictions.alignment.readings)
-    return dict(zip(predictions.members, described, strict=True))
+def _table(rows: Rows, candidates: Candidates, folds: IntArray, pools: Sequence[Pool | None]) -> Table:
+    """Return members as they are and combiners cross-fitted."""
+    seen, labels = rows.predictions, rows.labels
+    members = as_members(seen)
+    losses = np.stack([each.losses(labels, rows.measure) for each in members])
+    combined = []
+    for name, recipe in zip(candidates.names, candidates.recipes, strict=True):
+        answers = [
+            cross_fit(recipe, seen, labels, division, rows.weights, pool)
+            for division, pool in zip(folds, pools, strict=True)
+        ]
+        learns = recipe.given(seen.members) is None or pools[0] is not None
+        combined.append(Scored(name, "combiner", tuple(answers if learns else answers[:1])))
+    best = best_on_others(members, losses, rows.weights, folds)
+    picks = picks_of(losses, rows.weights, folds, rows.groups)
+    return Table(rows, members, combined, best, picks, combined[candidates.names.index(PLAIN_MEAN)])
+
+
+def _check_candidates(rows: Rows, candidates: Candidates, prefer: Combiner | None) -> None:
+    """Refuse what cannot be compared, or cannot learn from these labels.
+
+    Raises:
+        KerasembleError: all rows are of one class and something has to be learned, or `prefer` is not compared.
+    """
+    recipes, classes = candidates.recipes, rows.predictions.classes
+    if prefer is not None and prefer not in recipes:
+        msg = f"prefer={prefer} is not among the combiners that are compared: {first(recipes)}. Add it to them."
+        raise KerasembleError(msg)
+    learns = next((each for each in recipes if each.given(rows.predictions.members) is None), None)
+    if learns is not None and (rows.labels == rows.labels[0]).all():
+        msg = (
+            f"All {len(rows.labels)} rows are labelled '{classes[rows.labels[0]]}', so a {label(learns)} can learn "
+            "nothing from them. Give rows of two classes or more. To score the members on these rows, compare only "
+            "combiners that learn nothing: combiners=['average'] (--combiner average)."
+        )
+        raise KerasembleError(msg)

@@ -1,48 +1,115 @@
-"""Scores on rows that the fit did not see."""
+"""Scores on rows that the fit did not see, and on rows that neither the fit nor a choice saw."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from itertools import combinations
+from typing import TypeAlias
+
 import numpy as np
+import numpy.typing as npt
 
 from kerasemble.combiners.base import Combiner
 from kerasemble.core.arrays import FloatArray, IntArray
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights
 
-
-def stratified_folds(labels: IntArray, folds: int, seed: int) -> IntArray:
-    """Return the fold (samples,) of each row, every class spread evenly over 0 .. folds - 1.
-
-    Example:
-        >>> import numpy as np
-        >>> np.bincount(stratified_folds(np.array([0, 0, 0, 1, 1, 1]), 3, seed=0))
-        array([2, 2, 2])
-    """
-    order = np.random.default_rng(seed).permutation(len(labels))
-    # Sorted by class and dealt out like cards: the folds differ by at most one row, in all and in every class.
-    order = order[np.argsort(labels[order], kind="stable")]
-    result = np.empty(len(labels), dtype=np.int64)
-    result[order] = np.arange(len(labels)) % folds
-    return result
+# The losses (rows,) of probabilities (rows, classes) under class indices (rows,).
+Loss: TypeAlias = Callable[[FloatArray, IntArray], npt.NDArray[np.float64]]
+# The names of the members to combine where nothing may be known of some folds.
+Pool: TypeAlias = Callable[[tuple[int, ...]], tuple[str, ...]]
 
 
 def cross_fit(
-    combiner: Combiner, predictions: Predictions, labels: IntArray, folds: IntArray, weights: RowWeights
+    combiner: Combiner,
+    predictions: Predictions,
+    labels: IntArray,
+    folds: IntArray,
+    weights: RowWeights,
+    pool: Pool | None = None,
 ) -> FloatArray:
     """Return probabilities (samples, ..., classes), each row's from a fit to the folds that it is not in.
 
     A combiner that learns nothing is fitted once. The others learn all folds at once, so that they can share work
     and begin each where all rows lead to: the answer is that of a fit from scratch, within the solver's bound.
+
+    Args:
+        combiner: what is fitted.
+        predictions: of all members.
+        labels: (samples,) class indices.
+        folds: (samples,) the fold of each row.
+        weights: (samples,) how much each row counts.
+        pool: which members are combined for a fold, where they are picked on the others; all where left out.
     """
-    if combiner.given(predictions.members) is not None:
+    if pool is None and combiner.given(predictions.members) is not None:
         return combiner.fit(predictions)(predictions)
+    left_out = [(int(fold),) for fold in np.unique(folds)]
+    result: FloatArray | None = None
+    for _, rows, answers in _fits(combiner, predictions, labels, folds, weights, left_out, pool):
+        if result is None:
+            result = np.empty((predictions.samples, *answers.shape[1:]), dtype=answers.dtype)
+        result[rows] = answers
+    return np.empty(0) if result is None else result
+
+
+def losses_without(
+    combiner: Combiner,
+    predictions: Predictions,
+    labels: IntArray,
+    folds: IntArray,
+    weights: RowWeights,
+    losses: Sequence[Loss],
+    pool: Pool | None = None,
+) -> list[FloatArray]:
+    """Return for each loss (folds, samples): entry (k, i) is row i's under a fit to neither its own fold nor fold k.
+
+    These are the losses by which a choice can be made for fold k that saw nothing of it. A fit to all folds but two
+    serves both of them, so there are folds * (folds - 1) / 2 fits. Where row i is in fold k itself, it is NaN.
+    """
     numbers = np.unique(folds)
-    found = combiner.learn_each(predictions, labels, [np.where(folds == fold, 0.0, weights) for fold in numbers])
-    inside = [np.flatnonzero(folds == fold) for fold in numbers]
-    answers = [
-        combiner.fitted(each, predictions)(predictions.rows(rows)) for each, rows in zip(found, inside, strict=True)
-    ]
-    result = np.empty((predictions.samples, *answers[0].shape[1:]), dtype=answers[0].dtype)
-    for rows, each in zip(inside, answers, strict=True):
-        result[rows] = each
+    if pool is None and combiner.given(predictions.members) is not None:
+        answers = combiner.fit(predictions)(predictions)
+        own = folds == numbers[:, None]
+        return [np.where(own, np.float32(np.nan), loss(answers, labels).astype(np.float32)) for loss in losses]
+    result = [np.full((len(numbers), len(labels)), np.nan, dtype=np.float32) for _ in losses]
+    place = {int(number): index for index, number in enumerate(numbers)}
+    pairs = list(combinations(place, 2))
+    for pair, rows, answers in _fits(combiner, predictions, labels, folds, weights, pairs, pool):
+        for loss, into in zip(losses, result, strict=True):
+            values = loss(answers, labels[rows])
+            for own_fold, other in (pair, pair[::-1]):
+                inside = folds[rows] == own_fold
+                into[place[other], rows[inside]] = values[inside]
+    return result
+
+
+def _fits(
+    combiner: Combiner,
+    predictions: Predictions,
+    labels: IntArray,
+    folds: IntArray,
+    weights: RowWeights,
+    left_out: Sequence[tuple[int, ...]],
+    pool: Pool | None,
+) -> Iterator[tuple[tuple[int, ...], IntArray, FloatArray]]:
+    """Yield for each of several sets of folds: the set, its rows, and their probabilities by a fit to all others."""
+    of_members: dict[tuple[str, ...], list[tuple[int, ...]]] = {}
+    for each in left_out:
+        of_members.setdefault(predictions.members if pool is None else pool(each), []).append(each)
+    for members, sets in of_members.items():
+        seen = predictions if members == predictions.members else predictions.only(members)
+        inside = [np.flatnonzero(np.isin(folds, each)) for each in sets]
+        given = combiner.given(members)
+        if given is None:
+            found = combiner.learn_each(seen, labels, [_without(weights, rows) for rows in inside])
+            fitted = [combiner.fitted(each, seen) for each in found]
+        else:
+            fitted = [combiner.fit(seen)] * len(sets)
+        for each, rows, fit in zip(sets, inside, fitted, strict=True):
+            yield each, rows, fit(seen.rows(rows))
+
+
+def _without(weights: RowWeights, rows: IntArray) -> RowWeights:
+    result = np.array(weights)
+    result[rows] = 0
     return result

@@ -3,34 +3,108 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
+import numpy as np
+import numpy.typing as npt
+
+from kerasemble.core.display import as_html
+from kerasemble.core.records import from_plain, to_plain
+from kerasemble.evaluation.analysis import Analysis
 from kerasemble.evaluation.significance import Interval
 
 Measure: TypeAlias = Literal["log loss", "error rate"]
 
 
-class Score(NamedTuple):
+@dataclasses.dataclass(frozen=True)
+class Score:
     """What one member or combiner scored.
 
     Args:
         name: the member's name, or the combiner's.
         kind: "member" or "combiner".
-        accuracy: share of rows whose most probable class is the true one, 0 to 1.
-        log_loss: mean of -log of the true class's probability, in nats; None for a member that gives labels only.
+        metrics: by name; always "accuracy", and "log loss" unless it is a member that gives labels only.
         gain: loss of the best single member minus this one's, with its 95 % interval; above zero is better. The loss
-            is the report's `measure`.
+            is the report's `measure`, and the best member of each fold is the one that is best on the others.
+        over_mean: the same against the plain mean.
     """
 
     name: str
     kind: Literal["member", "combiner"]
-    accuracy: float
-    log_loss: float | None
+    metrics: Mapping[str, float]
     gain: Interval
+    over_mean: Interval
+
+    @property
+    def accuracy(self) -> float:
+        """The share of rows whose most probable class is the true one, 0 to 1."""
+        return self.metrics["accuracy"]
+
+    @property
+    def log_loss(self) -> float | None:
+        """The mean of -log of the true class's probability, in nats; None for a member that gives labels only."""
+        return self.metrics.get("log loss")
 
     def loss(self, measure: Measure) -> float:
         """Return the log loss or the error rate, whichever is asked for."""
         return 1 - self.accuracy if measure == "error rate" or self.log_loss is None else self.log_loss
+
+
+@dataclasses.dataclass(frozen=True)
+class Difference:
+    """What a member or combiner is ahead of another by, in one metric, on the same rows.
+
+    Args:
+        name: the member or combiner.
+        against: "best member" or "plain mean".
+        metric: in which; the sign is such that above zero is better.
+        gain: the difference, with its 95 % interval.
+        p: probability of a difference as large if there were none.
+        adjusted: p as Holm adjusts it for all that is compared in this metric against the same.
+        method: "normal" for the normal interval of differences row by row, "McNemar" for that of accuracy, whose p is
+            exact, or "bootstrap" of the rows.
+    """
+
+    name: str
+    against: Literal["best member", "plain mean"]
+    metric: str
+    gain: Interval
+    p: float
+    adjusted: float
+    method: Literal["normal", "McNemar", "bootstrap"]
+
+
+class Choice(NamedTuple):
+    """The score of choosing itself: in each fold what looks best on the other folds is taken, and scored on this one.
+
+    Args:
+        loss: in the report's measure.
+        gain: over the best member, chosen in the same way.
+        over_mean: gain over the plain mean.
+        taken: what was taken, by fold, in the order of the folds of all repetitions.
+    """
+
+    loss: float
+    gain: Interval
+    over_mean: Interval
+    taken: tuple[str, ...]
+
+
+class Sample(NamedTuple):
+    """Some rows with all members' answers, for a page on which weights are tried out.
+
+    Args:
+        members: names.
+        values: (members, rows, classes) probabilities, float32.
+        labels: (rows,) class indices.
+        rows: (rows,) their positions in the data.
+    """
+
+    members: tuple[str, ...]
+    values: npt.NDArray[np.float32]
+    labels: npt.NDArray[np.int64]
+    rows: npt.NDArray[np.int64]
 
 
 @dataclasses.dataclass(frozen=True, repr=False)
@@ -44,10 +118,17 @@ class Report:
         verdict: the same in a sentence, with figures.
         samples: how many rows were scored.
         folds: how often combiners were fitted to score them on rows they had not seen; 1 where nothing was fitted.
+        repeats: into how many different sets of folds the rows were divided.
+        groups: of how many groups of rows no two folds share one; None where each row stands for itself.
         warnings: what looks wrong, a sentence each.
         readings: for each member how it was read, where that is known.
         measure: the loss by which scores are compared: "log loss", or "error rate" where members give labels only.
         fitted: what the chosen combiner learned from all rows, in words; empty where it is not fitted.
+        weights: of the members in the chosen combiner, fitted to all rows; None where it has none.
+        differences: to the best member and to the plain mean, by metric.
+        choice: the score of choosing; None where nothing was chosen.
+        analysis: where the gain comes from, and where the answers fail; None where that was not asked for.
+        sample: some of the rows, for a page; it is not written by `to_json`.
     """
 
     scores: tuple[Score, ...]
@@ -56,10 +137,17 @@ class Report:
     verdict: str
     samples: int
     folds: int
+    repeats: int = 1
+    groups: int | None = None
     warnings: tuple[str, ...] = ()
-    readings: dict[str, str] = dataclasses.field(default_factory=dict)
+    readings: Mapping[str, str] = dataclasses.field(default_factory=dict)
     measure: Measure = "log loss"
     fitted: str = ""
+    weights: Mapping[str, float] | None = None
+    differences: tuple[Difference, ...] = ()
+    choice: Choice | None = None
+    analysis: Analysis | None = None
+    sample: Sample | None = dataclasses.field(default=None, compare=False)
 
     def __getitem__(self, name: str) -> Score:
         """Return the score of the member or combiner called `name`."""
@@ -69,27 +157,18 @@ class Report:
         raise KeyError(name)
 
     def to_json(self) -> dict[str, Any]:
-        """Return this as lists, numbers and strings."""
-        scores = [{**score._asdict(), "gain": score.gain._asdict()} for score in self.scores]
+        """Return this as lists, numbers and strings; `chosen` and `best_member` as positions in `scores`."""
         return {
-            "verdict": self.verdict,
+            **to_plain(self),
             "chosen": self.scores.index(self.chosen),
             "best_member": self.scores.index(self.best_member),
-            "samples": self.samples,
-            "folds": self.folds,
-            "warnings": list(self.warnings),
-            "readings": self.readings,
-            "measure": self.measure,
-            "fitted": self.fitted,
-            "scores": scores,
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Report:
         """Return what `to_json` described."""
-        scores = tuple(Score(**{**score, "gain": Interval(**score["gain"])}) for score in data["scores"])
-        picked = {key: scores[data[key]] for key in ("chosen", "best_member")}
-        return cls(**{**data, **picked, "scores": scores, "warnings": tuple(data["warnings"])})
+        picked = {key: data["scores"][data[key]] for key in ("chosen", "best_member")}
+        return from_plain(cls, {**data, **picked})
 
     def rows(self) -> list[tuple[str, ...]]:
         """Return the table as text: a heading, then for each score name, accuracy, log loss, gain and its interval."""
@@ -98,9 +177,11 @@ class Report:
 
     def caption(self) -> str:
         """Return what the table shows, in a sentence or two."""
-        seen = f"each scored on rows that its fit did not see ({self.folds} folds)" if self.folds > 1 else "as they are"
+        times = f", {self.repeats} times" if self.repeats > 1 else ""
+        seen = f"each scored on rows that its fit did not see ({self.folds} folds{times})"
         best = self.best_member.name
-        return f"{self.samples} rows, {seen}. Gain: {self.measure} of the best member ({best}) less this one's."
+        said = f"{self.samples} rows, {seen if self.folds > 1 else 'as they are'}."
+        return f"{said} Gain: {self.measure} of the best member ({best}) less this one's."
 
     def _row(self, score: Score) -> tuple[str, ...]:
         figures = (score.name, f"{score.accuracy:.2%}", "" if score.log_loss is None else f"{score.log_loss:.4f}")
@@ -112,6 +193,12 @@ class Report:
     def __repr__(self) -> str:
         """Return what `print` shows, for notebooks."""
         return str(self)
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the verdict, the table, and what is warned of."""
+        warned = [f"Warning: {warning}" for warning in self.warnings]
+        notes = [self.caption(), *warned, *([self.fitted] if self.fitted else [])]
+        return as_html(self.verdict, self.rows(), notes, bold=self.scores.index(self.chosen))
 
     def __str__(self) -> str:
         """Return the table and the verdict as plain text."""

@@ -3,15 +3,23 @@
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from kerasemble.core.arrays import IntArray
 from kerasemble.core.row_weights import RowWeights
 
-# The 97.5 % quantile of the normal distribution: two-sided 95 %.
-_QUANTILE = 1.959963984540054
+# A score of some rows under row weights (samples,).
+Weighted: TypeAlias = Callable[[RowWeights], float]
+
+# Two-sided 95 %.
+_UPPER = 0.975
+# A thousand resamples leave an end of an interval uncertain by a tenth of its standard error. The rows of so many
+# resamples take a second or two; more rows than that have fewer, but not below two hundred.
+_MOST_RESAMPLES, _FEWEST_RESAMPLES, _RESAMPLED_ROWS = 1000, 200, 4_000_000
 
 
 class Interval(NamedTuple):
@@ -22,27 +30,116 @@ class Interval(NamedTuple):
     high: float
 
 
+class Tested(NamedTuple):
+    """An interval of a difference, and the probability of one as large if there were none."""
+
+    interval: Interval
+    p: float
+
+
 def paired_interval(
-    baseline: npt.NDArray[np.float64], other: npt.NDArray[np.float64], weights: RowWeights | None = None
+    baseline: npt.NDArray[np.float64],
+    other: npt.NDArray[np.float64],
+    weights: RowWeights | None = None,
+    groups: IntArray | None = None,
 ) -> Interval:
-    """Return the mean of baseline - other over rows (samples,), with its normal 95 % interval.
+    """Return the mean of baseline - other over rows (samples,), with its 95 % interval: see `paired_test`."""
+    return paired_test(baseline, other, weights, groups).interval
 
-    `weights` (samples,) says how much each row counts; alike where left out.
 
-    For cross-fitted losses the normal interval of the row-wise differences is asymptotically valid: Bayle, Bayle,
-    Janson and Mackey 2020, NeurIPS. At least two rows.
+def paired_test(
+    baseline: npt.NDArray[np.float64],
+    other: npt.NDArray[np.float64],
+    weights: RowWeights | None = None,
+    groups: IntArray | None = None,
+    added: float = 0.0,
+) -> Tested:
+    """Return the mean of baseline - other over rows (samples,), how sure it is, and how surprising if it were zero.
+
+    It is Student's interval of the differences, normal where rows are many. For cross-fitted losses it is
+    asymptotically valid: Bayle, Bayle, Janson and Mackey 2020, NeurIPS.
+
+    Args:
+        baseline: (samples,) losses; at least two rows.
+        other: (samples,) losses on the same rows.
+        weights: (samples,) how much each row counts; alike where left out. The interval is that of as many rows as
+            count.
+        groups: (samples,) the group of each row, from 0 without gaps, where rows of one group tell of each other;
+            then the groups are what varies. At least two.
+        added: variance of the mean that does not show in the differences, because what is compared was picked by
+            other rows of the same data: see `Picks`.
     """
     difference = baseline - other
     shares = np.full(len(difference), 1 / len(difference)) if weights is None else weights / weights.sum()
     mean = float(shares @ difference)
+    parts = shares * (difference - mean)
+    if groups is not None:
+        parts, shares = np.bincount(groups, parts), np.bincount(groups, shares)
     # With equal weights it is the usual variance of a mean, n - 1 in the denominator.
     squares = float(shares @ shares)
-    variance = float(shares**2 @ (difference - mean) ** 2) / (1 - squares)
-    quantile = _QUANTILE
-    if weights is not None and np.ptp(weights) > 0:
-        # Few rows may hold most of the weight: Student's t for as many rows as count.
-        from scipy.special import stdtrit
+    error = math.sqrt(float(parts @ parts) / (1 - squares) + added)
 
-        quantile = float(stdtrit(1 / squares - 1, 0.975))
-    half = quantile * math.sqrt(variance)
-    return Interval(mean, mean - half, mean + half)
+    from scipy.special import stdtr, stdtrit
+
+    freedom = 1 / squares - 1
+    half = float(stdtrit(freedom, _UPPER)) * error
+    p = 1.0 if mean == 0 else 0.0 if error == 0 else 2 * float(stdtr(freedom, -abs(mean) / error))
+    return Tested(Interval(mean, mean - half, mean + half), p)
+
+
+def mcnemar(baseline: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
+    """Return the exact p of McNemar's test that two classifiers err equally often.
+
+    Args:
+        baseline: (samples,) one where it errs, zero where it is right; between them where it ties.
+        other: (samples,) the same of the other.
+
+    Reference:
+        McNemar 1947, Psychometrika 12(2); exact, so that few rows on which they differ do no harm.
+    """
+    from scipy.special import bdtr
+
+    better, worse = int(np.count_nonzero(other < baseline)), int(np.count_nonzero(other > baseline))
+    return min(1.0, 2 * float(bdtr(min(better, worse), better + worse, 0.5)))
+
+
+def holm(p: Sequence[float]) -> tuple[float, ...]:
+    """Return each p adjusted for how many there are, such that one below .05 by chance among all has 5 %.
+
+    Reference:
+        Holm 1979, Scandinavian Journal of Statistics 6(2).
+    """
+    values = np.asarray(p, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    adjusted = np.empty(len(values))
+    adjusted[order] = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1)).clip(max=1)
+    return tuple(adjusted.tolist())
+
+
+def bootstrap(difference: Weighted, weights: RowWeights, groups: IntArray | None = None, seed: int = 0) -> Tested:
+    """Return a difference of two scores with its percentile interval, where scores are no means over rows.
+
+    Args:
+        difference: of the two scores under row weights.
+        weights: (samples,) how much each row counts.
+        groups: (samples,) the group of each row, from 0; groups are drawn instead of rows.
+        seed: of the resampling.
+
+    Reference:
+        Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13.
+    """
+    rng = np.random.default_rng(seed)
+    units = len(weights) if groups is None else int(groups.max()) + 1
+    replicates = int(np.clip(_RESAMPLED_ROWS / len(weights), _FEWEST_RESAMPLES, _MOST_RESAMPLES))
+    drawn = np.empty(replicates)
+    for index in range(replicates):
+        counts = np.bincount(rng.integers(0, units, units), minlength=units)
+        drawn[index] = difference(weights * (counts if groups is None else counts[groups]))
+    # A resample may lack a class, for which a score is undefined.
+    drawn = drawn[np.isfinite(drawn)]
+    mean = difference(weights)
+    if not len(drawn):
+        return Tested(Interval(mean, -math.inf, math.inf), 1.0)
+    low, high = np.quantile(drawn, (1 - _UPPER, _UPPER))
+    tail = (min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0)) + 1) / (len(drawn) + 1)
+    return Tested(Interval(mean, float(low), float(high)), min(1.0, 2 * float(tail)))

@@ -123,6 +123,9 @@ class Member:
             object.__setattr__(self, "classes", tuple(record["fitted"]["classes"]))
         if self.output == "auto":
             object.__setattr__(self, "output", "probabilities")
+        # Of an ensemble with stages, which has outputs besides.
+        if self.head is None and len(record.get("outputs", ())) > 1:
+            object.__setattr__(self, "head", "probabilities")
 
     @property
     def kind(self) -> Kind:

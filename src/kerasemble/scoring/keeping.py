@@ -11,13 +11,14 @@ import numpy.typing as npt
 
 from kerasemble.core.alignment import Output
 from kerasemble.core.arrays import first
+from kerasemble.core.costs import Cost
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.rows import Rows
 from kerasemble.members.classes import kept_columns
 from kerasemble.members.member import Member, name_of
 from kerasemble.members.opening import decide_output
 from kerasemble.members.signature import Signature
-from kerasemble.scoring.shards import Shards, layout_of
+from kerasemble.scoring.shards import Shards, layout_of, read_cost, write_cost
 from kerasemble.scoring.store import About, Store
 
 
@@ -86,6 +87,13 @@ class Keeper(Protocol):
         """By which what is there was run."""
 
     @property
+    def cost(self) -> Cost:
+        """What it cost to run the member."""
+
+    def note_cost(self, cost: Cost) -> None:
+        """Keep what it cost to run the member."""
+
+    @property
     def rows(self) -> Rows:
         """What was kept, (samples, columns) or (samples,)."""
 
@@ -111,6 +119,11 @@ class InMemory:
         self._values = np.empty(layout.shape, form.dtype)
         self._done = False
         self.batch_size: int | None = None
+        self.cost = Cost()
+
+    def note_cost(self, cost: Cost) -> None:
+        """Keep what it cost to run the member."""
+        self.cost = cost
 
     @property
     def output(self) -> Output | None:
@@ -156,6 +169,19 @@ class OnDisk:
     def batch_size(self) -> int | None:
         """By which what is there was run; a run that goes on keeps to it, so that it ends in the same bytes."""
         return self.shards.about.get("batch_size")
+
+    @property
+    def cost(self) -> Cost:
+        """What it cost to run the member, when that was last done."""
+        return read_cost(self.shards.folder)
+
+    def note_cost(self, cost: Cost) -> None:
+        """Write what it cost to run the member.
+
+        Raises:
+            KerasembleError: it cannot be written.
+        """
+        write_cost(self.shards.folder, cost)
 
     @property
     def rows(self) -> Rows:

@@ -45,7 +45,7 @@ class Job(NamedTuple):
     repeatable: bool = True
 
 
-def run(job: Job, shards: Sequence[slice], put: Put, batch: BatchSize, done: Done) -> None:
+def run(job: Job, shards: Sequence[slice], put: Put, batch: BatchSize, done: Done) -> float | None:
     """Run a member over the rows of some shards, one after the other.
 
     The batches of a shard begin at its first row, so that a shard's values are the same whichever others are run.
@@ -57,11 +57,15 @@ def run(job: Job, shards: Sequence[slice], put: Put, batch: BatchSize, done: Don
         batch: samples at a time; it is tuned on the first rows where nobody gave it, and halved where memory is short.
         done: called with the number of rows that this call has run so far.
 
+    Returns:
+        Milliseconds that a row took, None where nothing was to be run.
+
     Raises:
         KerasembleError: the member fails, or answers otherwise each time it is asked; the data or a shard cannot be
             read or written.
     """
     steps = _Steps(job, batch)
+    milliseconds = None
     finished, remaining = 0, sum(rows.stop - rows.start for rows in shards)
     with _Writer(put) as writer:
         parts: list[npt.NDArray[Any]] = []
@@ -71,11 +75,14 @@ def run(job: Job, shards: Sequence[slice], put: Put, batch: BatchSize, done: Don
             values = steps.run(x, rows.start, lambda count: done(finished + count))  # noqa: B023 - called at once
             if not finished and job.repeatable:
                 check_repeatable(job.name, job.opened, x, values, batch.size)
+            if not finished:
+                milliseconds = steps.milliseconds(x, rows.start)
             finished += len(values)
             parts.append(values)
             if rows.stop == whole.stop:
                 writer.put(whole, parts[0] if len(parts) == 1 else np.concatenate(parts))
                 parts = []
+    return milliseconds
 
 
 def _loaded(x: Rows, shards: Sequence[slice]) -> Iterator[tuple[slice, slice, npt.NDArray[Any]]]:
@@ -154,6 +161,18 @@ class _Steps:
             at = stop
             done(at)
         return values
+
+    def milliseconds(self, x: npt.NDArray[Any], start: int) -> float:
+        """Return what a row takes in one more batch of rows `x`, for which nothing needs to be compiled any more.
+
+        Raises:
+            KerasembleError: the member fails.
+        """
+        batch = x[: self._batch.size]
+        with self._named(start):
+            began = time.perf_counter()
+            self._job.opened.run(batch, start, self._batch.size)
+        return 1000 * (time.perf_counter() - began) / len(batch)
 
     def tune(self, x: npt.NDArray[Any], start: int, remaining: int) -> None:
         """Find out the size of a batch on rows `x`, which begin at `start`.

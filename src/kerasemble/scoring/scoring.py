@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias, final
 import numpy as np
 
 from kerasemble.core.alignment import Alignment, InputSpec, Output, Reading
+from kerasemble.core.costs import Cost
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.rows import Rows
@@ -45,6 +46,7 @@ class Answer(NamedTuple):
         values: (samples, columns) raw, as the member gives them; or (samples,) positions of its columns.
         inspection: of its file; None where there is none.
         output: what the values were, where only labels are kept of them.
+        cost: of running it.
     """
 
     member: Member
@@ -52,6 +54,7 @@ class Answer(NamedTuple):
     values: Rows
     inspection: Inspection | None
     output: Output | None = None
+    cost: Cost = Cost()
 
 
 class _Known(NamedTuple):
@@ -160,7 +163,7 @@ class Scoring:
         order = align_classes([answer.member for answer in answers], [max(2, width) for width in widths], classes)
         parts = []
         for answer, columns in zip(answers, order.orders, strict=True):
-            member, signature, raw, inspection, output = answer
+            member, signature, raw, inspection, output, _ = answer
             found = (None, (), ()) if inspection is None else _of_file(inspection)
             output = output or decide_output(raw, signature, member)
             reading = Reading(output, signature.columns, columns, signature.steps, *found)
@@ -170,7 +173,9 @@ class Scoring:
         values = np.asarray(stacked) if self._store is None else in_memory_if_small(stacked)
         task = parse_task(None, len(order.classes))
         alignment = Alignment(inputs, tuple(part.reading for part in parts))
-        return Predictions(values, names, order.classes, task, alignment, order.ordered, self.fingerprint)
+        costs = tuple(answer.cost for answer in answers)
+        known = None if Cost() in costs else costs
+        return Predictions(values, names, order.classes, task, alignment, order.ordered, self.fingerprint, known)
 
     def describe_input(self, members: Sequence[Member]) -> InputSpec:
         """Return the one input that all members will share: the data's shape, and its range where a member needs it.
@@ -213,7 +218,8 @@ class Scoring:
         signature = known.signature
         if self._dtype == "float16":
             signature = signature._replace(precision="float16")
-        return Answer(_with_classes(member, signature), signature, kept.rows, known.inspection, kept.output)
+        named = _with_classes(member, signature)
+        return Answer(named, signature, kept.rows, known.inspection, kept.output, kept.cost)
 
     def batch_of(self, member: Member, inputs: InputSpec) -> int:
         """Return how many samples at a time a member was run with, which is what it has memory for."""
@@ -306,7 +312,10 @@ class Scoring:
             keeper.put(rows, values, batch.size)
 
         self._sizes[self._key(member, inputs)] = batch
-        run(job, missing, put, batch, lambda count: self._progress(name, there + count, samples))
+        took = run(job, missing, put, batch, lambda count: self._progress(name, there + count, samples))
+        if member.kind != "predictions":
+            parameters = job.opened.model.count_params() if isinstance(job.opened, Opened) else None
+            keeper.note_cost(Cost(took, parameters))
         if batch.halved_from is not None:
             note = (
                 f"Memory was short for member '{name}' at {batch.halved_from} rows a batch; it was run at {batch.size}."

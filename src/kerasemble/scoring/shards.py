@@ -18,11 +18,14 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.arrays import IntArray
+from kerasemble.core.costs import Cost
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import TEMPORARY, atomic_target, cannot_write, sync_folder
 from kerasemble.scoring.checked_json import DamagedError, read_json, write_json
 
 MANIFEST = "manifest.json"
+# Beside it, since it is another with each run, and all else is the same to the byte.
+COST = "cost.json"
 # Numbers that a shard's rows take in, and bytes that it holds, at most; rows that it holds at least.
 _TAKEN, _HELD, _LEAST = 2**24, 2**26, 256
 # A shard for so many rows where that is not too many: a run that is killed loses less than one.
@@ -272,3 +275,21 @@ def make_folder(folder: Path) -> None:
         sync_folder(folder.parent)
     except OSError as error:
         raise cannot_write(folder, error) from error
+
+
+def read_cost(folder: Path) -> Cost:
+    """Return what it cost to run the member whose answers are in a folder; nothing where that is not known."""
+    try:
+        body = read_json(folder / COST)
+    except DamagedError:
+        body = None  # it decides nothing, and is measured anew when the member is run
+    return Cost() if body is None else Cost(body["milliseconds"], body["parameters"])
+
+
+def write_cost(folder: Path, cost: Cost) -> None:
+    """Write what it cost to run a member beside its answers.
+
+    Raises:
+        KerasembleError: it cannot be written.
+    """
+    write_json(folder / COST, cost._asdict())

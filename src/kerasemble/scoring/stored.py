@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from kerasemble.core.alignment import Alignment
 from kerasemble.core.arrays import first
+from kerasemble.core.costs import Cost
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import digest
 from kerasemble.core.predictions import Predictions
@@ -21,7 +22,7 @@ from kerasemble.core.stacked import Stacked
 from kerasemble.core.tasks import Task
 from kerasemble.scoring.aligned import Aligned, in_memory_if_small
 from kerasemble.scoring.checked_json import DamagedError, read_json
-from kerasemble.scoring.shards import MANIFEST
+from kerasemble.scoring.shards import MANIFEST, read_cost
 from kerasemble.scoring.store import DATA, LABELS, NAME, PREDICTIONS, About, Noted, open_shards
 
 
@@ -58,7 +59,7 @@ def load_store(path: str | os.PathLike[str]) -> Stored:
     """
     folder = _data_folder(Path(path))
     data, note = _read(folder / DATA), _read(folder / PREDICTIONS)
-    parts = []
+    parts, costs = [], []
     alignment = Alignment.from_json(note["alignment"])
     for item, reading in zip(note["members"], alignment.readings, strict=True):
         noted = Noted(**item)
@@ -74,10 +75,12 @@ def load_store(path: str | os.PathLike[str]) -> Stored:
             )
             raise KerasembleError(msg)
         parts.append(Aligned(shards, reading, noted.precision))
+        costs.append(read_cost(shards.folder))
     names = tuple(item["name"] for item in note["members"])
     values = in_memory_if_small(Stacked(parts))
     classes, task = tuple(note["classes"]), Task(note["task"])
-    seen = Predictions(values, names, classes, task, alignment, note["ordered"], data["fingerprint"])
+    known = None if Cost() in costs else tuple(costs)
+    seen = Predictions(values, names, classes, task, alignment, note["ordered"], data["fingerprint"], known)
     return Stored(seen, None if note["labels"] is None else _read_labels(folder / LABELS, note["labels"]), data)
 
 

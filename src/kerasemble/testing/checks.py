@@ -241,7 +241,8 @@ def check_takes_leading_axes(combiner: Combiner) -> None:
     remedy = "Act on the first axis (members) and the last (classes) alone: axis=0, axis=-1, tensordot(..., axes=1)."
     require(answer.shape == wanted.shape, f"{name_of(combiner)} gave {answer.shape} for {wanted.shape}. {remedy}")
     gap = _distance(answer, wanted)
-    require(gap <= SAME_FIT, f"{name_of(combiner)} mixes the axes between samples and classes ({gap:.2g}). {remedy}")
+    # One is computed in float64, and a steep curve makes more of the difference.
+    require(gap <= TOLERANCE, f"{name_of(combiner)} mixes the axes between samples and classes ({gap:.2g}). {remedy}")
 
 
 def require(condition: object, message: str) -> None:

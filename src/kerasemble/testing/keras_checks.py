@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import inspect
 import sys
 import tempfile
@@ -19,6 +20,7 @@ from kerasemble.core import arrays, outputs
 from kerasemble.core.arrays import FloatArray
 from kerasemble.core.predictions import Predictions
 from kerasemble.ensemble.ensemble import Ensemble, load
+from kerasemble.ensemble.graph import OUTPUT, by_name
 from kerasemble.members.backend import import_keras
 from kerasemble.members.member import Member
 from kerasemble.testing.checks import TOLERANCE, Check, require
@@ -28,7 +30,8 @@ from kerasemble.testing.samples import CLASSES, fit, hard, plain
 def check_formula_uses_shared_words(combiner: Combiner) -> None:
     """Every `xp.word` in the combiner's file, and in the helpers it may call, is in `numpy` and in `keras.ops`."""
     keras = import_keras()
-    for module in (sys.modules[type(combiner).__module__], arrays, outputs):
+    of_recipes = [sys.modules[type(recipe).__module__] for recipe in recipes_in(combiner)]
+    for module in (*of_recipes, arrays, outputs):
         for word in sorted(words_of(module)):
             for vocabulary in (np, keras.ops):
                 require(
@@ -56,13 +59,23 @@ def check_reloaded_file_agrees(combiner: Combiner) -> None:
         path = ensemble.save(Path(folder) / "ensemble.keras")
         bare = keras.saving.load_model(path)
         again = load(path)
-    _require_same(bare.predict(x, verbose=0), wanted, f"the file of {name_of(combiner)}, opened by Keras,")
+    answer = by_name(bare.predict(x, verbose=0))
+    _require_same(answer[OUTPUT], wanted, f"the file of {name_of(combiner)}, opened by Keras,")
     _require_same(again.predict(x), wanted, f"the file of {name_of(combiner)}, opened by kerasemble,")
     kept = again.combiner
     require(
         isinstance(kept, FittedCombiner) and kept.combiner == combiner,
         f"The file gives back {kept!r} for {combiner}. Let options be numbers, strings or tuples of them.",
     )
+
+
+def recipes_in(combiner: Combiner) -> list[object]:
+    """Return the combiner and the recipes among its options, such as the combiner and the stages of a chain."""
+    found: list[object] = [combiner]
+    for field in dataclasses.fields(combiner):
+        value = getattr(combiner, field.name)
+        found += [each for each in (value if isinstance(value, tuple) else (value,)) if dataclasses.is_dataclass(each)]
+    return found
 
 
 def words_of(module: ModuleType) -> set[str]:

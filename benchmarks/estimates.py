@@ -1,0 +1,179 @@
+"""Whether the stated 95 % intervals hold the truth, and what a comparison costs in fits.
+
+    python benchmarks/estimates.py [--repetitions 1000] [--json FILE]
+
+Members and rows are made, so the truth is known: it is measured on rows of their own, fifty thousand of them. In
+each repetition new rows are drawn and compared. The truth of a comparison is the mean over folds of what the thing
+that was chosen without the fold gains over the member that was picked without it; the truth of the ensemble is what
+the combiner gains that is fitted to all rows. Beside them stands what the interval would be without nesting: that of
+the winner's own cross-fitted score.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import time
+import warnings
+from functools import partial
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from kerasemble.combiners import registry
+from kerasemble.combiners.chain import Chain
+from kerasemble.core.metrics import log_losses
+from kerasemble.core.predictions import Predictions
+from kerasemble.evaluation.candidates import default_among, default_combiners, names_of, with_mean
+from kerasemble.evaluation.compare import _table
+from kerasemble.evaluation.folds import make_folds
+from kerasemble.evaluation.nested import Candidates, cross_fit_choice, take_on_all
+from kerasemble.evaluation.scored import Rows
+
+TRUTH_ROWS = 50_000
+
+
+class Case(NamedTuple):
+    """Members of some skill, whose errors have a part in common, and how many rows there are to compare on."""
+
+    name: str
+    rows: int
+    skills: tuple[float, ...]
+    shared: float
+    sure: float = 1.0
+    classes: int = 3
+
+
+CASES = (
+    Case("alike, 200 rows", 200, (1.0, 1.0, 1.0, 1.0), 0.5),
+    Case("alike, 500 rows", 500, (1.0, 1.0, 1.0, 1.0), 0.5),
+    Case("one good, 500 rows", 500, (1.6, 0.4, 0.4, 0.4), 0.5),
+    Case("errors nearly all shared, 500 rows", 500, (1.0, 1.0, 1.0, 1.0), 0.95),
+    Case("too sure, 500 rows", 500, (1.0, 0.9, 0.8, 0.7), 0.5, 2.0),
+    Case("alike, 2,000 rows", 2000, (1.0, 1.0, 1.0, 1.0), 0.5),
+)
+
+
+def draw(case: Case, rows: int, rng: np.random.Generator) -> tuple[Predictions, np.ndarray]:
+    """Return predictions and class indices of new rows."""
+    y = rng.integers(0, case.classes, rows)
+    common = rng.normal(size=(rows, case.classes))
+    tables = {}
+    for index, skill in enumerate(case.skills):
+        own = rng.normal(size=(rows, case.classes))
+        noise = np.sqrt(case.shared) * common + np.sqrt(1 - case.shared) * own
+        logits = case.sure * skill * (skill * np.eye(case.classes)[y] + noise)
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        tables[f"m{index}"] = odds / odds.sum(axis=1, keepdims=True)
+    return Predictions.from_arrays(tables), y
+
+
+def risk(
+    candidates: Candidates,
+    seen: Predictions,
+    y: np.ndarray,
+    truth: Predictions,
+    truth_y: np.ndarray,
+    name: str,
+    weights: np.ndarray,
+) -> float:
+    """Return what a member or combiner loses on the rows of the truth, fitted under these weights."""
+    if name in seen.members:
+        return float(log_losses(truth.values[seen.members.index(name)], truth_y).mean())
+    fitted = candidates.recipes[candidates.names.index(name)].fit(seen, y, sample_weight=weights)
+    return float(log_losses(fitted(truth), truth_y).mean())
+
+
+def repetitions(case: Case, count: int, seed: int) -> dict[str, float]:
+    """Return how often the intervals held the truth, and by how much the estimates are off on average."""
+    rng = np.random.default_rng(seed)
+    truth, truth_y = draw(case, TRUTH_ROWS, rng)
+    risks = np.array([log_losses(values, truth_y).mean() for values in truth.each()])
+    held, errors = np.zeros((count, 3), dtype=bool), np.zeros((count, 3))
+    for index in range(count):
+        seen, y = draw(case, case.rows, rng)
+        rows = Rows(seen, y, np.ones(len(y)), None, np.arange(len(y)))
+        recipes = with_mean(default_combiners(seen))
+        candidates = Candidates(recipes, names_of(recipes), default_among(recipes, seen))
+        folds = make_folds(y, None, 5, None, index)
+        pools = [None] * len(folds)
+        table = _table(rows, candidates, folds, pools)
+        choice = cross_fit_choice(table, candidates, folds, lambda _parts: None)
+        taken = take_on_all(table, candidates)
+        entry = (table.members if taken.kind == "member" else table.combined)[taken.position]
+        plain = rows.gain(*(each.losses(y, "log loss") for each in (table.best_member, entry)))
+
+        of = partial(risk, candidates, seen, y, truth, truth_y)
+        losses = np.stack([each.losses(y, "log loss") for each in table.members])
+        of_folds = []
+        chosen = iter(choice.taken)
+        for division in folds:
+            for fold in range(5):
+                others = (division != fold).astype(float)
+                of_folds.append(risks[np.argmin(losses @ others)] - of(next(chosen), others))
+        all_rows = np.ones(len(y))
+        final = risks[np.argmin(losses @ all_rows)] - of(entry.name, all_rows)
+        for place, (gain, true) in enumerate(((choice.gain, np.mean(of_folds)), (choice.gain, final), (plain, final))):
+            held[index, place] = gain.low <= true <= gain.high
+            errors[index, place] = gain.mean - true
+    names = ("choice", "ensemble", "not nested")
+    return {
+        **{f"{name}: held": float(share) for name, share in zip(names, held.mean(axis=0), strict=True)},
+        **{f"{name}: bias": float(each) for name, each in zip(names, errors.mean(axis=0), strict=True)},
+    }
+
+
+def fits() -> dict[str, float]:
+    """Return how many fits of all combiners a comparison of them in ten folds takes."""
+    rng = np.random.default_rng(0)
+    seen, y = draw(Case("", 0, tuple(np.linspace(0.6, 1.4, 10)), 0.5, classes=10), 20_000, rng)
+    # A chain without stages is its combiner.
+    recipes = with_mean([kind() for kind in registry().values() if kind is not Chain])
+    rows = Rows(seen, y, np.ones(len(y)), None, np.arange(len(y)))
+    candidates = Candidates(recipes, names_of(recipes), default_among(recipes, seen))
+    single = {}
+    for name, recipe in zip(candidates.names, recipes, strict=True):
+        began = time.perf_counter()
+        recipe.fit(seen, y)(seen)
+        single[name] = time.perf_counter() - began
+    folds = make_folds(y, None, 10, None, 0)
+    began = time.perf_counter()
+    table = _table(rows, candidates, folds, [None])
+    once = time.perf_counter() - began
+    cross_fit_choice(table, candidates, folds, lambda _parts: None)
+    whole = time.perf_counter() - began
+    total = sum(single.values())
+    return {"one fit of each": total, "cross-fitted": once / total, "with the choice": whole / total}
+
+
+def main() -> None:
+    """Print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--repetitions", type=int, default=1000)
+    parser.add_argument("--case", type=int, help="one of the cases, by number from 0")
+    parser.add_argument("--skip-fits", action="store_true")
+    parser.add_argument("--json", type=Path)
+    options = parser.parse_args()
+    warnings.simplefilter("ignore")
+    found: dict[str, dict[str, float]] = {}
+    heads = ("members", "held the choice's truth", "held the ensemble's", "not nested", "bias, not nested", "seconds")
+    print(f"| {' | '.join(heads)} |")
+    print("| --- | --: | --: | --: | --: | --: |")
+    for seed, case in enumerate(CASES):
+        if options.case not in (None, seed):
+            continue
+        began = time.perf_counter()
+        got = found[case.name] = repetitions(case, options.repetitions, seed)
+        shares = " | ".join(f"{got[name]:.1%}" for name in ("choice: held", "ensemble: held", "not nested: held"))
+        bias = f"{got['not nested: bias']:+.4f} ({got['ensemble: bias']:+.4f} nested)"
+        print(f"| {case.name} | {shares} | {bias} | {time.perf_counter() - began:.0f} |", flush=True)
+    if not options.skip_fits:
+        found["fits"] = fits()
+        print(found["fits"])
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

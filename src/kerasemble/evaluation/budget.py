@@ -1,0 +1,115 @@
+"""Which members may be kept, where running them must not cost more than so much."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kerasemble.core.arrays import IntArray
+from kerasemble.core.errors import KerasembleError
+from kerasemble.core.predictions import Predictions
+from kerasemble.evaluation.contributions import best_within, subset_losses_by_fold
+from kerasemble.evaluation.crossfit import Pool
+from kerasemble.evaluation.scored import Rows
+
+Costs = npt.NDArray[np.float64]
+
+
+class Budget(NamedTuple):
+    """What the members that are kept may cost together, and how many they may be; None for any."""
+
+    cost: float | None = None
+    members: int | None = None
+
+    @property
+    def limits(self) -> bool:
+        """Whether anything is limited."""
+        return self != Budget()
+
+
+class Priced(NamedTuple):
+    """What each member costs (members,), and in which unit: "ms a row", "parameters" or "members"."""
+
+    costs: Costs
+    unit: str
+
+
+def as_costs(given: Mapping[str, float] | Sequence[float] | None, predictions: Predictions) -> Priced:
+    """Return the members' costs: as given, as measured, their parameters, or one each.
+
+    Raises:
+        KerasembleError: what is given is not one finite number above zero for each member.
+    """
+    members = predictions.members
+    if given is None:
+        known = predictions.costs or ()
+        if known and all(cost.milliseconds is not None for cost in known):
+            return Priced(np.array([cost.milliseconds for cost in known], dtype=np.float64), "ms a row")
+        if known and all(cost.parameters for cost in known):
+            return Priced(np.array([cost.parameters for cost in known], dtype=np.float64), "parameters")
+        return Priced(np.ones(len(members)), "members")
+    if isinstance(given, Mapping):
+        unknown = set(given) ^ set(members)
+        if unknown:
+            msg = f"costs must name every member once. The members are {members}. Received: {sorted(given)}."
+            raise KerasembleError(msg)
+        given = [given[name] for name in members]
+    costs = np.asarray(given, dtype=np.float64)
+    if costs.shape != (len(members),) or not np.isfinite(costs).all() or (costs <= 0).any():
+        msg = f"costs must be a finite number above zero for each of {len(members)} members. Received: {given}."
+        raise KerasembleError(msg)
+    return Priced(costs, "ms a row")
+
+
+def check_budget(budget: Budget, priced: Priced, members: Sequence[str]) -> None:
+    """Refuse a budget that no member meets, or that is in milliseconds where nobody knows what members take.
+
+    Raises:
+        KerasembleError: it is so.
+    """
+    if budget.members is not None and budget.members < 1:
+        msg = f"max_members must be at least 1. Received: max_members={budget.members}."
+        raise KerasembleError(msg)
+    if budget.cost is None:
+        return
+    if priced.unit != "ms a row":
+        msg = (
+            f"budget={budget.cost:g} is in milliseconds a row, and it is not known what the members take. Run them "
+            "with kerasemble.predict, which measures it, or give costs={'name': milliseconds, ...}."
+        )
+        raise KerasembleError(msg)
+    if not budget.cost >= priced.costs.min():
+        cheapest = int(priced.costs.argmin())
+        msg = (
+            f"No member fits into a budget of {budget.cost:g} ms a row: the cheapest, '{members[cheapest]}', takes "
+            f"{priced.costs[cheapest]:.3g} ms. Give more, or leave the budget out."
+        )
+        raise KerasembleError(msg)
+
+
+def pool_within(budget: Budget, priced: Priced, rows: Rows, division: IntArray | None) -> Pool | None:
+    """Return which members are kept where some folds are unseen: those of least log loss in their plain mean.
+
+    Args:
+        budget: the limits.
+        priced: what members cost.
+        rows: with labels.
+        division: (samples,) the fold of each row; None where all rows are one fold.
+
+    Returns:
+        A function of unseen folds; None where nothing is limited.
+    """
+    if not budget.limits:
+        return None
+    folds = np.zeros(len(rows.labels), dtype=np.int64) if division is None else division
+    masks, sums = subset_losses_by_fold(rows.predictions, rows.labels, rows.weights, folds, priced.costs)
+
+    def pool(unseen: tuple[int, ...]) -> tuple[str, ...]:
+        seen = np.delete(sums, list(unseen), axis=1).sum(axis=1)
+        kept = best_within(masks, seen, priced.costs, budget=budget.cost, max_members=budget.members)
+        return tuple(rows.predictions.members[index] for index in kept)
+
+    return pool

@@ -1,0 +1,135 @@
+"""The choice made anew in each fold, by what saw nothing of it, so that the score of the chosen is not a winner's."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from kerasemble.combiners.base import Combiner
+from kerasemble.core.arrays import IntArray
+from kerasemble.evaluation.choice import Evidence, Taken, take
+from kerasemble.evaluation.crossfit import Pool, losses_without
+from kerasemble.evaluation.picks import Picks
+from kerasemble.evaluation.report import Choice
+from kerasemble.evaluation.scored import Losses, Table, losses_of
+
+# A choice is made for this many parts of the rows at most. Each pair of parts costs a fit: ten folds would cost 45,
+# of which that of ten parts took three times as long as all else in a comparison (benchmarks/estimates.py).
+_PARTS = 5
+
+
+class Candidates(NamedTuple):
+    """What is chosen from: recipes, their names, and the position of the default, None where it is not among them."""
+
+    recipes: Sequence[Combiner]
+    names: Sequence[str]
+    default: int | None
+
+
+def take_on_all(table: Table, candidates: Candidates) -> Taken:
+    """Return what to use, by the cross-fitted losses of all rows."""
+    rows, measure = table.rows, table.rows.measure
+    return take(
+        Evidence(
+            members=np.stack([each.losses(rows.labels, measure) for each in table.members]),
+            best_member=table.best_member.losses(rows.labels, measure),
+            combiners=np.stack([each.losses(rows.labels, measure) for each in table.combined]),
+            log_losses=np.stack([each.losses(rows.labels, "log loss") for each in table.combined]),
+            weights=rows.weights,
+            groups=rows.groups,
+            measure=measure,
+        ),
+        candidates.default,
+    )
+
+
+def cross_fit_choice(
+    table: Table, candidates: Candidates, folds: IntArray, pool_of: Callable[[IntArray], Pool | None]
+) -> Choice | None:
+    """Return the score of choosing, None where there are too few folds for it.
+
+    For each part of the rows, a fold or several, everything is done again that leads to a choice, on the other parts
+    alone: combiners are cross-fitted among these, their losses compared, and one of them or a member taken. That is
+    scored on the rows of the part, each as it answers when it is fitted to all folds but that row's.
+
+    Args:
+        table: members and combiners, cross-fitted.
+        candidates: what is chosen from.
+        folds: (repeats, samples) the fold of each row.
+        pool_of: from the part of each row (samples,) to the members that are combined where some parts are unseen.
+
+    Reference:
+        Varma and Simon 2006, BMC Bioinformatics 7:91.
+    """
+    if int(folds.max()) < 2 or len(table.members) == 1:
+        return None
+    rows, measure = table.rows, table.rows.measure
+    losses, taken = np.zeros(len(rows.labels)), []
+    for index, division in enumerate(folds % _PARTS):
+        for part, one in enumerate(_choices(table, candidates, division, pool_of(division))):
+            entry = (table.members if one.kind == "member" else table.combined)[one.position]
+            inside = division == part
+            answers = entry.answers[min(index, len(entry.answers) - 1)][inside]
+            losses[inside] += losses_of(answers, rows.labels[inside], measure) / len(folds)
+            taken.append(entry.name)
+    own = _picks_of_choices(table, taken, folds % _PARTS).variance(
+        np.stack([each.losses(rows.labels, measure) for each in table.entries]), rows.weights, rows.groups
+    )
+    of_member = table.added(np.stack([each.losses(rows.labels, measure) for each in table.members]))
+    best, mean = (each.losses(rows.labels, measure) for each in (table.best_member, table.mean))
+    gains = (rows.gain(best, losses, own + of_member), rows.gain(mean, losses, own))
+    return Choice(rows.mean(losses), *gains, tuple(taken))
+
+
+def _picks_of_choices(table: Table, taken: Sequence[str], parts: IntArray) -> Picks:
+    """Return how often each entry was taken, for all parts alike: what to take is too slow to be drawn many times."""
+    counts = np.array([taken.count(each.name) for each in table.entries])
+    count = int(parts.max()) + 1
+    return Picks(parts, np.broadcast_to(counts / len(taken), (len(parts), count, len(counts))))
+
+
+def _choices(table: Table, candidates: Candidates, division: IntArray, pool: Pool | None) -> list[Taken]:
+    """Return what is taken for each part of the rows."""
+    rows, measure = table.rows, table.rows.measure
+    members = np.stack([each.losses(rows.labels, measure) for each in table.members])
+    kinds = (measure, "log loss") if measure == "error rate" else (measure,)
+    found = [
+        losses_without(
+            recipe,
+            rows.predictions,
+            rows.labels,
+            division,
+            rows.weights,
+            [lambda values, labels, kind=kind: losses_of(values, labels, kind) for kind in kinds],  # type: ignore[misc]
+            pool,
+        )
+        for recipe in candidates.recipes
+    ]
+    result = []
+    for fold in range(int(division.max()) + 1):
+        others = division != fold
+        combined = [
+            np.stack([each[kind][fold, others] for each in found]).astype(np.float64) for kind in range(len(kinds))
+        ]
+        evidence = Evidence(
+            members=members[:, others],
+            best_member=_picked(members[:, others], rows.weights[others], division[others]),
+            combiners=combined[0],
+            log_losses=combined[-1],
+            weights=rows.weights[others],
+            groups=None if rows.groups is None else np.unique(rows.groups[others], return_inverse=True)[1],
+            measure=measure,
+        )
+        result.append(take(evidence, candidates.default))
+    return result
+
+
+def _picked(members: Losses, weights: Losses, folds: IntArray) -> Losses:
+    """Return the losses (rows,) of the member that is best on the folds that a row is not in."""
+    result = np.empty(len(folds))
+    for fold in np.unique(folds):
+        inside = folds == fold
+        result[inside] = members[np.argmin(members[:, ~inside] @ weights[~inside]), inside]
+    return result

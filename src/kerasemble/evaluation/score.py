@@ -1,0 +1,71 @@
+"""Models scored as they are: nothing is fitted."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from kerasemble.combiners.average import Average
+from kerasemble.core.errors import KerasembleError, warn
+from kerasemble.core.predictions import Predictions
+from kerasemble.evaluation.budget import as_costs
+from kerasemble.evaluation.choice import Taken
+from kerasemble.evaluation.metrics import MetricName, metrics_of
+from kerasemble.evaluation.picks import Picks
+from kerasemble.evaluation.report import Report
+from kerasemble.evaluation.scored import Scored, Table
+from kerasemble.evaluation.summed import as_members, report_of, rows_of
+from kerasemble.evaluation.verdict import verdict_of
+
+
+def score(
+    predictions: Predictions,
+    y: npt.ArrayLike,
+    ensembles: Sequence[str] = (),
+    *,
+    groups: npt.ArrayLike | None = None,
+    metrics: Sequence[MetricName] | None = None,
+) -> Report:
+    """Score models as they are, nothing fitted: for ensembles on data that nobody has seen.
+
+    Args:
+        predictions: of the models, an ensemble among them or not.
+        y: (samples,) labels: class indices, names, or one-hot rows.
+        ensembles: names of those that are to be compared with the best of the others.
+        groups: (samples,) as in `compare`.
+        metrics: as in `compare`.
+
+    Returns:
+        The scores, where `ensembles` count as combiners of the others.
+
+    Raises:
+        KerasembleError: labels do not fit the predictions, there are fewer than two rows, or no such ensemble.
+    """
+    every, names = rows_of(predictions, y, groups, None, None)
+    if predictions.samples < 2:
+        msg = f"Scoring needs at least two labelled rows. Received: {predictions.samples}."
+        raise KerasembleError(msg)
+    every.predictions.positions(ensembles or predictions.members)  # refuses one that is not there
+    others = [name for name in predictions.members if name not in ensembles]
+    rows = every._replace(predictions=every.predictions.only(others or predictions.members))
+    members = as_members(rows.predictions)
+    combined = [
+        each._replace(kind="combiner") for each in as_members(every.predictions) if others and each.name in ensembles
+    ]
+    losses = {each.name: rows.mean(each.losses(rows.labels, rows.measure)) for each in [*members, *combined]}
+    best = min(members, key=lambda each: losses[each.name])
+    mean = Scored("average", "combiner", (Average().fit(rows.predictions)(rows.predictions),))
+    # It is picked once, by these very rows: its loss is the lowest of many, and a gain on it none too large.
+    picks = Picks(np.zeros((1, len(rows.labels)), dtype=np.int64), np.eye(len(members))[None, [members.index(best)]])
+    table = Table(rows, members, combined, best._replace(name="best member"), picks, mean)
+    chosen = min(table.entries, key=lambda each: losses[each.name])
+    taken = Taken(chosen.kind, (members if chosen.kind == "member" else combined).index(chosen))
+    found, left_out = metrics_of(metrics, rows.predictions, rows.labels)
+    report = report_of(table, taken, found, as_costs(None, rows.predictions), names, 0)
+    report = dataclasses.replace(report, warnings=(*report.warnings, *left_out))
+    for warning in report.warnings:
+        warn(warning)
+    return dataclasses.replace(report, verdict=verdict_of(table, report, taken, asked=False))

@@ -1,0 +1,127 @@
+"""What is scored, and row by row what it loses."""
+
+from __future__ import annotations
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kerasemble.core.arrays import FloatArray, IntArray
+from kerasemble.core.metrics import hits, log_losses
+from kerasemble.core.predictions import Predictions
+from kerasemble.core.row_weights import RowWeights
+from kerasemble.evaluation.picks import Picks
+from kerasemble.evaluation.report import Measure
+from kerasemble.evaluation.significance import Interval, paired_test
+
+Losses = npt.NDArray[np.float64]
+
+
+def losses_of(probabilities: FloatArray, labels: IntArray, measure: Measure) -> Losses:
+    """Return each row's loss (samples,) under probabilities (samples, classes)."""
+    return log_losses(probabilities, labels) if measure == "log loss" else 1 - hits(probabilities, labels)
+
+
+class Rows(NamedTuple):
+    """The rows that are scored.
+
+    Args:
+        predictions: of the members.
+        labels: (samples,) class indices.
+        weights: (samples,) how much each row counts.
+        groups: (samples,) group numbers; None where each row stands for itself.
+        positions: (samples,) of the rows in the data that was given.
+    """
+
+    predictions: Predictions
+    labels: IntArray
+    weights: RowWeights
+    groups: IntArray | None
+    positions: IntArray
+
+    @property
+    def measure(self) -> Measure:
+        """The loss by which is compared: members that give labels only have no log loss."""
+        return "error rate" if self.predictions.labels_only else "log loss"
+
+    def mean(self, values: Losses) -> float:
+        """Return the weighted mean of numbers (samples,)."""
+        return float(self.weights @ values / self.weights.sum())
+
+    def gain(self, baseline: Losses, other: Losses, added: float = 0.0) -> Interval:
+        """Return by how much the other's losses (samples,) are lower, with the interval; see `paired_test`."""
+        return paired_test(baseline, other, self.weights, self.groups, added).interval
+
+
+class Scored(NamedTuple):
+    """A member or a combiner, and what it answers.
+
+    Args:
+        name: of it.
+        kind: which of the two.
+        answers: (samples, classes) probabilities, one array for each division into folds; a member's one is the same
+            in all.
+        certain: whether they are labels, zeros and ones that say nothing of how sure it is.
+    """
+
+    name: str
+    kind: Literal["member", "combiner"]
+    answers: tuple[FloatArray, ...]
+    certain: bool = False
+
+    def losses(self, labels: IntArray, measure: Measure) -> Losses:
+        """Return each row's loss (samples,), the mean of all divisions into folds."""
+        found = [losses_of(values, labels, measure) for values in self.answers]
+        return found[0] if len(found) == 1 else np.mean(found, axis=0)
+
+
+def best_on_others(members: list[Scored], losses: Losses, weights: RowWeights, folds: IntArray) -> Scored:
+    """Return the member that is best on the folds that a row is not in, as if that were one member.
+
+    The best of many on the same rows is so partly by chance, and looks better than it is.
+
+    Args:
+        members: to choose from.
+        losses: (members, samples) of them.
+        weights: (samples,) how much each row counts.
+        folds: (repeats, samples) the fold of each row.
+    """
+    answers = []
+    for division in folds:
+        values = np.empty_like(members[0].answers[0])
+        for fold in np.unique(division):
+            inside = division == fold
+            best = int(np.argmin(losses[:, ~inside] @ weights[~inside]))
+            values[inside] = members[best].answers[0][inside]
+        answers.append(values)
+    return Scored("best member", "member", tuple(answers), members[0].certain)
+
+
+class Table(NamedTuple):
+    """All that is scored, on the same rows.
+
+    Args:
+        rows: which.
+        members: as they are.
+        combined: the combiners, cross-fitted.
+        best_member: the member that is best on the folds that a row is not in, as if that were one.
+        picks: how surely it was picked.
+        mean: the plain mean of the members, which may be among the combiners too.
+    """
+
+    rows: Rows
+    members: list[Scored]
+    combined: list[Scored]
+    best_member: Scored
+    picks: Picks
+    mean: Scored
+
+    @property
+    def entries(self) -> list[Scored]:
+        """Members, then combiners."""
+        return [*self.members, *self.combined]
+
+    def added(self, contributions: Losses) -> float:
+        """Return the variance that picking the best member adds to a mean of what members (members, samples) have."""
+        return self.picks.variance(contributions, self.rows.weights, self.rows.groups)
