@@ -48,6 +48,7 @@ from kerasemble.members.inspection.inspect import inspect
 from kerasemble.members.inspection.record import Inspection
 from kerasemble.members.listing import load_members
 from kerasemble.members.member import Member
+from kerasemble.render.html import write_report
 from kerasemble.scoring.check import Checked, check
 from kerasemble.scoring.cluster import predict_on_ray
 from kerasemble.scoring.predict import predict
@@ -102,6 +103,7 @@ __all__ = [
     "load_store",
     "predict",
     "predict_on_ray",
+    "write_report",
 ]
 
 if not TYPE_CHECKING:

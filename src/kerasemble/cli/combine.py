@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from kerasemble.cli import options
-from kerasemble.cli.output import ensemble_json, print_ensemble, progress_bars
+from kerasemble.cli.output import check_report, ensemble_json, print_ensemble, progress_bars, save_report
 from kerasemble.combiners import find
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.majority_vote import MajorityVote
@@ -18,7 +18,7 @@ from kerasemble.combiners.stages.base import Stage
 from kerasemble.combiners.stages.conformal_sets import ConformalSets
 from kerasemble.combiners.weighted_average import WeightedAverage
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.files import atomic_target, check_suffix
+from kerasemble.core.files import check_suffix
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.members.member import Member
 
@@ -101,13 +101,14 @@ def combine(
     """Combine trained MODELs into one plain Keras model, and say whether it is better.
 
     \b
-    kerasemble combine a.keras b.h5 c.keras --data valid.npz --out ensemble.keras
+    kerasemble combine a.keras b.h5 c.keras --data valid.npz --out ensemble.keras --report report.html
     """
     from kerasemble.ensemble.combine import combine as run
     from kerasemble.scoring.sources.opening import open_data
     from kerasemble.scoring.stored import load_labels
 
     check_suffix(out, ".keras", "An ensemble is")
+    check_report(report)
     chosen = choose_combiner(combiner, weights)
     members = options.collect_members(models, members_file, trust, custom)
     _check_keras(members)
@@ -138,9 +139,8 @@ def combine(
             progress=progress,
         )
         ensemble.save(out, overwrite=overwrite)
-    if report is not None:
-        with atomic_target(report, overwrite=overwrite) as temporary:
-            temporary.write_text(ensemble_json(ensemble, out), encoding="utf-8")
+    if ensemble.report is not None:
+        save_report(ensemble.report, report, source, overwrite=overwrite, also=ensemble_json(ensemble, out))
     print_ensemble(ensemble, out, as_json=as_json, quiet=quiet)
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kerasemble.cli import options
-from kerasemble.cli.output import print_report, save_report, warnings_as_lines
+from kerasemble.cli.output import check_report, print_report, save_report, warnings_as_lines
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.row_weights import ClassWeight
 
@@ -33,12 +33,19 @@ from kerasemble.core.row_weights import ClassWeight
     metavar="NAME",
     help="What to compare, once for each; a few where left out.",
 )
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    metavar="FILE|FOLDER",
+    help="The data that the store is of, for the pictures on a page.",
+)
 @options.shared(*options.comparison, options.overwrite, options.as_json, options.quiet)
 def compare(
     *,
     store: Path,
     labels: Path | None,
     combiners: tuple[str, ...],
+    data: Path | None,
     budget: float | None,
     max_members: int | None,
     class_weight: ClassWeight | None,
@@ -58,13 +65,19 @@ def compare(
 
     \b
     kerasemble predict a.keras b.h5 c.keras --data valid.npz --store run
-    kerasemble compare --store run
+    kerasemble compare --store run --report report.html
     """
     from kerasemble.evaluation.compare import compare as run
+    from kerasemble.scoring.sources.opening import open_data
     from kerasemble.scoring.stored import load_labels, load_store
 
-    options.check_outputs([report], [labels, groups], overwrite=overwrite)
+    options.check_outputs([report], [labels, groups, data], overwrite=overwrite)
+    check_report(report)
     stored = load_store(store)
+    images = None if data is None else open_data(data)
+    if images is not None and images.fingerprint != stored.data["fingerprint"]:
+        msg = f"{data} is not the data that {store} is of. Give the data that was predicted, or leave --data out."
+        raise KerasembleError(msg)
     y = stored.y if labels is None else load_labels(labels)
     if y is None:
         msg = f"{store} has no labels. Give them: --labels y.npy."
@@ -83,7 +96,7 @@ def compare(
             budget=budget,
             max_members=max_members,
         )
-    save_report(found, report, overwrite=overwrite)
+    save_report(found, report, images, overwrite=overwrite)
     print_report(found, as_json=as_json, quiet=quiet)
     if report is not None and not (quiet or as_json):
         click.echo(f"Report: {report}")

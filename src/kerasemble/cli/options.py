@@ -123,8 +123,8 @@ seed = click.option("--seed", type=int, default=0, show_default=True, help="Of t
 report = click.option(
     "--report",
     type=click.Path(path_type=Path),
-    metavar="FILE.json",
-    help="Write all figures here.",
+    metavar="FILE.html|FILE.json",
+    help="Write all figures here: a page to look at, or JSON.",
 )
 overwrite = click.option("--overwrite", is_flag=True, help="Replace the output file if it exists.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines in place of the table.")

@@ -18,7 +18,7 @@ import click
 from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.combiners.recipes import recipe_to_json
 from kerasemble.core.errors import KerasembleWarning
-from kerasemble.core.files import atomic_target
+from kerasemble.core.files import atomic_target, check_suffix
 from kerasemble.ensemble.ensemble import Ensemble
 from kerasemble.evaluation.report import Report
 from kerasemble.members.backend import import_keras
@@ -112,7 +112,7 @@ def print_report(report: Report, *, as_json: bool, quiet: bool) -> None:
 def print_ensemble(ensemble: Ensemble, path: Path, *, as_json: bool, quiet: bool) -> None:
     """Print how an ensemble came about, what its combiner learned and where its file is."""
     if as_json:
-        click.echo(ensemble_json(ensemble, path))
+        click.echo(json.dumps(ensemble_json(ensemble, path), indent=1, allow_nan=False))
         return
     if ensemble.report is not None:
         print_report(ensemble.report, as_json=False, quiet=quiet)
@@ -122,20 +122,55 @@ def print_ensemble(ensemble: Ensemble, path: Path, *, as_json: bool, quiet: bool
         click.echo(f"Ensemble: {path}")
 
 
-def ensemble_json(ensemble: Ensemble, path: Path) -> str:
+def ensemble_json(ensemble: Ensemble, path: Path) -> dict[str, Any]:
     """Return the ensemble's report as JSON, with its combiner, the members' weights, and the path of its file."""
     data = {} if ensemble.report is None else ensemble.report.to_json()
     if isinstance(ensemble.combiner, FittedCombiner):
         data |= {"combiner": recipe_to_json(ensemble.combiner.combiner), "weights": ensemble.combiner.weights}
-    return json.dumps({**data, "ensemble": str(path)}, indent=1, allow_nan=False)
+    return {**data, "ensemble": str(path)}
 
 
-def save_report(report: Report, path: Path | None, *, overwrite: bool) -> None:
-    """Write a report as JSON; nothing where there is no path.
+def check_report(path: Path | None) -> None:
+    """Refuse a report of no known kind, or one that cannot be drawn here, before hours are spent.
+
+    Raises:
+        KerasembleError: the name ends in neither .html nor .json, or what draws pages is not installed.
+    """
+    if path is None or path.suffix == ".json":
+        return
+    check_suffix(path, ".html", "A report is JSON, saved as .json, or a page, and a page is")
+    from kerasemble.render.html import check_installed
+
+    check_installed()
+
+
+def save_report(
+    report: Report,
+    path: Path | None,
+    images: Any = None,  # noqa: ANN401 - whatever has rows
+    *,
+    overwrite: bool,
+    also: dict[str, Any] | None = None,
+) -> None:
+    """Write a report as a page or as JSON, by the end of its name; nothing where there is no path.
+
+    Args:
+        report: what is written.
+        path: where to.
+        images: the data, for the pictures on a page.
+        overwrite: replace the file if it exists.
+        also: what JSON has besides.
 
     Raises:
         KerasembleError: it cannot be written.
     """
-    if path is not None:
+    if path is None:
+        return
+    if path.suffix == ".json":
+        content = json.dumps({**report.to_json(), **(also or {})}, indent=1, allow_nan=False)
         with atomic_target(path, overwrite=overwrite) as temporary:
-            temporary.write_text(json.dumps(report.to_json(), indent=1, allow_nan=False), encoding="utf-8")
+            temporary.write_text(content, encoding="utf-8")
+        return
+    from kerasemble.render.html import write_report
+
+    write_report(report, path, images=images, overwrite=overwrite)

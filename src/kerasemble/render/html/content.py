@@ -1,0 +1,198 @@
+"""What stands on the page: figures, tables of text, sentences."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from typing import Any
+
+from kerasemble.evaluation.analysis import Analysis, Diversity
+from kerasemble.evaluation.report import Difference, Report, Score
+from kerasemble.evaluation.significance import Interval
+from kerasemble.render.html import figures
+from kerasemble.render.html.pictures import pictures_of
+from kerasemble.render.html.trial import trial_of
+
+# So much of a table can be looked at; the whole is in the numbers to download.
+_MOST_CLASSES, _MOST_MEMBERS, _FEW_MEMBERS, _FEW_ROWS = 16, 16, 12, 12
+
+
+def content_of(report: Report, images: Any = None) -> dict[str, Any]:  # noqa: ANN401 - whatever has rows
+    """Return all that the template fills in."""
+    analysis = report.analysis
+    return {
+        "report": report,
+        "version": version("kerasemble"),
+        "facts": _facts(report),
+        "scores": _scores(report),
+        "metrics": list(dict.fromkeys(name for score in report.scores for name in score.metrics)),
+        "analysis": analysis,
+        "figures": _figures(analysis),
+        "confusion": None if analysis is None else _confusion(analysis),
+        "diversity": [] if analysis is None or analysis.diversity is None else _diversity(analysis.diversity),
+        "differences": _differences(report),
+        "front": [] if analysis is None else [each for each in analysis.subsets if each.on_front],
+        "doubtful": [] if analysis is None else _doubtful(report, analysis, images),
+        "slices": [] if analysis is None else _slices(analysis),
+        "trial": trial_of(report),
+        "weights": _weights(report),
+        "number": _number,
+        "span": _span,
+    }
+
+
+def _number(value: float | None) -> str:
+    """Return a figure as it stands in a table."""
+    if value is None or value != value:  # noqa: PLR0124 - NaN alone is not itself
+        return "-"
+    return f"{value:.4f}"
+
+
+def _span(value: Interval) -> str:
+    return f"{value.low:+.3f} to {value.high:+.3f}"
+
+
+def _facts(report: Report) -> list[tuple[str, str]]:
+    members = sum(score.kind == "member" for score in report.scores)
+    times = f", {report.repeats} times" if report.repeats > 1 else ""
+    facts = [("rows", f"{report.samples:,}"), ("members", str(members))]
+    if report.folds > 1:
+        facts.append(("folds", f"{report.folds}{times}"))
+    if report.groups is not None:
+        facts.append(("groups", f"{report.groups:,}"))
+    chosen, measure = report.chosen, report.measure
+    facts.append((f"{measure}, {chosen.name}", f"{chosen.loss(measure):.4f}"))
+    if chosen != report.best_member:
+        facts.append((f"{measure}, best member ({report.best_member.name})", f"{report.best_member.loss(measure):.4f}"))
+    facts.append(("accuracy", f"{chosen.accuracy:.2%}"))
+    return facts
+
+
+def _scores(report: Report) -> list[dict[str, Any]]:
+    """Return a row for each score, with its interval drawn on one scale."""
+    ends = [end for score in report.scores for end in (score.gain.low, score.gain.high)]
+    # One member that is far off would leave no room for the others.
+    gains = sorted(abs(score.gain.mean) for score in report.scores)
+    reach = max(4 * gains[len(gains) // 2], abs(report.chosen.gain.low), abs(report.chosen.gain.high), 1e-6)
+    low, high = max(min(ends), -reach), min(max(ends), reach)
+    pad = 0.05 * (high - low) or 1.0
+    limits = (min(low, 0.0) - pad, max(high, 0.0) + pad)
+    return [
+        {
+            "score": score,
+            "is_best": score == report.best_member,
+            "is_chosen": score == report.chosen,
+            "svg": "" if score == report.best_member else _drawn(score, limits, index),
+        }
+        for index, score in enumerate(report.scores)
+    ]
+
+
+def _drawn(score: Score, limits: tuple[float, float], index: int) -> str:
+    gain = score.gain
+    label = f"Gain of {score.name}: {gain.mean:+.4f}, 95 % interval {gain.low:+.3f} to {gain.high:+.3f}"
+    return figures.interval(gain, limits, label, f"gain{index}")
+
+
+def _differences(report: Report) -> list[Difference]:
+    """Return the differences to show: of combiners all, and of members those in what is compared by."""
+    combiners = {score.name for score in report.scores if score.kind == "combiner"}
+    by = "accuracy" if report.measure == "error rate" else report.measure
+    return [each for each in report.differences if each.name in combiners or each.metric == by]
+
+
+def _figures(analysis: Analysis | None) -> dict[str, str]:
+    """Return each figure as SVG, empty where there is nothing to draw."""
+    if analysis is None:
+        return dict.fromkeys(("reliability", "risk", "contributions", "cost"), "")
+    drawn: dict[str, tuple[Sequence[Any], Callable[[], str]]] = {
+        "reliability": (analysis.calibration, lambda: figures.reliability(analysis.calibration)),
+        "risk": (analysis.risk_coverage, lambda: figures.risk_coverage(analysis.risk_coverage)),
+        "contributions": (analysis.contributions, lambda: figures.contributions(analysis.contributions)),
+        "cost": (analysis.subsets, lambda: figures.cost_against_score(analysis.subsets, analysis.cost_unit)),
+    }
+    return {name: draw() if there else "" for name, (there, draw) in drawn.items()}
+
+
+def _confusion(analysis: Analysis) -> dict[str, Any]:
+    """Return the confusion matrix; of many classes those with the most errors."""
+    table = analysis.confusion
+    count = len(analysis.classes)
+    errors = [sum(table[i]) + sum(row[i] for row in table) - 2 * table[i][i] for i in range(count)]
+    kept = sorted(sorted(range(count), key=lambda index: -errors[index])[:_MOST_CLASSES])
+    rows = [
+        {
+            "name": analysis.classes[i],
+            "cells": [
+                {"count": int(table[i][j]), "share": table[i][j] / max(1.0, sum(table[i])), "right": i == j}
+                for j in kept
+            ],
+        }
+        for i in kept
+    ]
+    return {"classes": [analysis.classes[index] for index in kept], "rows": rows, "all": len(kept) == count}
+
+
+def _diversity(found: Diversity) -> list[dict[str, Any]]:
+    """Return tables of pairs, each value with how strong its colour is."""
+    unlike = "Share of rows on which the two give another answer. The more, the more there is to gain."
+    yule = "1 where the two are right on the same rows, 0 where that is by chance, below zero where one helps out."
+    both = "Share of rows on which both are wrong: no mean of these two helps there."
+    together = "1 where the two err on the same rows, 0 where that is by chance."
+    kinds = (
+        ("Disagreement", unlike, found.disagreement),
+        ("Q statistic", yule, found.q_statistic),
+        ("Double fault", both, found.double_fault),
+        ("Correlation of errors", together, found.correlation),
+    )
+    names = found.members[:_MOST_MEMBERS]
+    tables = []
+    for title, said, values in kinds if len(names) <= _FEW_MEMBERS else kinds[:1]:
+        off = [abs(values[i][j] or 0.0) for i in range(len(names)) for j in range(len(names)) if i != j]
+        most = max(off, default=0.0) or 1.0
+        rows = [
+            {"name": name, "cells": [None if i == j else _shade(values[i][j], most) for j in range(len(names))]}
+            for i, name in enumerate(names)
+        ]
+        tables.append({"title": title, "said": said, "names": names, "rows": rows})
+    return tables
+
+
+def _shade(value: float | None, most: float) -> dict[str, float] | None:
+    """Return a value with how strong its colour is."""
+    return None if value is None else {"value": value, "share": abs(value) / most}
+
+
+def _doubtful(report: Report, analysis: Analysis, images: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - rows
+    if analysis.uncertainty is None:
+        return []
+    members = [score.name for score in report.scores if score.kind == "member"]
+    rows = analysis.uncertainty.doubtful[: _FEW_ROWS if len(members) > _FEW_MEMBERS else None]
+    pictures = pictures_of(images, [each.row for each in rows])
+    return [
+        {
+            "row": each,
+            "picture": picture,
+            "votes": list(zip(members, each.answers, each.probabilities, strict=True)),
+            "right": each.answer == each.label,
+        }
+        for each, picture in zip(rows, pictures, strict=True)
+    ]
+
+
+def _slices(analysis: Analysis) -> list[dict[str, Any]]:
+    titles = {"class": "By true class", "group": "By group", "confidence": "By how sure the answer is"}
+    found = [
+        {"title": title, "rows": [each for each in analysis.slices if each.kind == kind]}
+        for kind, title in titles.items()
+    ]
+    return [each for each in found if each["rows"]]
+
+
+def _weights(report: Report) -> list[tuple[str, float, float]]:
+    """Return members, their weights, and how long a bar is for each."""
+    if not report.weights:
+        return []
+    most = max(abs(weight) for weight in report.weights.values()) or 1.0
+    ordered = sorted(report.weights.items(), key=lambda item: -item[1])
+    return [(name, weight, abs(weight) / most) for name, weight in ordered]

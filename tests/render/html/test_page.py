@@ -1,0 +1,107 @@
+"""The page as text: whole in itself, small, the same each time, and no name is taken for markup."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import re
+
+import numpy as np
+import pytest
+
+import kerasemble as ke
+from kerasemble.core.errors import KerasembleError
+from kerasemble.render.html import page_of
+
+KINDS = ["full", "bare", "of_labels", "large"]
+LIMIT, LIMIT_WITHOUT_TRIAL = 1_500_000, 300_000
+
+
+@pytest.fixture(scope="module")
+def page(request):
+    return lambda kind: page_of(request.getfixturevalue(kind))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_needs_nothing_from_anywhere_else(page, kind):
+    text = page(kind)
+    assert not re.findall(r"""(?:src|href)=["']?(?!#|data:)[^"'> ]+""", text)
+    assert not re.findall(r"url\((?!#)", text)
+    assert "default-src 'none'" in text
+    assert "http://" not in text
+    assert "https://" not in text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_page_is_small(page, kind):
+    text = page(kind)
+    trial = re.search(r'id="trial-data">(.*?)</script>', text, re.DOTALL)
+    figure = re.search(r'<div class="figure-box">(.*?)</div>', text, re.DOTALL)
+    apart = sum(len(found[1]) for found in (trial, figure) if found is not None)
+    assert len(text.encode()) < LIMIT
+    assert len(text.encode()) - apart < LIMIT_WITHOUT_TRIAL
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_same_report_gives_the_same_page_and_every_id_once(page, kind):
+    text = page(kind)
+    assert page(kind) == text
+    ids = re.findall(r'\bid="([^"]+)"', text)
+    assert len(set(ids)) == len(ids)
+    assert set(re.findall(r'href="#([^"]+)"', text)) <= set(ids)
+
+
+def test_names_are_text_and_no_markup(page, full):
+    text = page("full")
+    assert "<script>alert(1)" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in text
+    assert all(score.name in full.verdict or score.name for score in full.scores)
+
+
+def test_all_numbers_can_be_taken_from_the_page(page, full):
+    encoded = re.search(r"data:application/gzip;base64,([^\"]+)", page("full"))[1]
+    found = ke.Report.from_json(json.loads(gzip.decompress(base64.b64decode(encoded))))
+    assert [each.name for each in found.scores] == [each.name for each in full.scores]
+    assert found.chosen.gain == pytest.approx(full.chosen.gain, rel=1e-5)
+    assert found.analysis.diversity.members == full.analysis.diversity.members
+
+
+def test_what_is_not_there_leaves_no_hole(page):
+    text = page("bare")
+    assert "None" not in text
+    for title in ("Calibration and abstaining", "Where it fails", "The members", "Rows that members disagree on"):
+        assert title not in text
+    assert "Try other weights" not in page("of_labels")
+
+
+def test_every_figure_says_in_words_what_it_shows(page):
+    labels = re.findall(r'<svg role="img" aria-label="([^"]*)"', page("full"))
+    assert len(labels) == len(re.findall("<svg", page("full")))
+    assert all(re.search(r"\d", label) for label in labels if "sample" not in label)
+
+
+@pytest.mark.parametrize(
+    ("images", "shown"),
+    [
+        pytest.param(np.random.default_rng(0).integers(0, 255, (300, 8, 8), dtype=np.uint8), True, id="grey-bytes"),
+        pytest.param(np.random.default_rng(0).normal(size=(300, 8, 9, 3)), True, id="colour-floats"),
+        pytest.param(np.random.default_rng(0).normal(size=(300, 3, 8, 9)), True, id="channels-first"),
+        pytest.param(np.random.default_rng(0).normal(size=(300, 8, 8, 1)), True, id="one-channel"),
+        pytest.param(np.random.default_rng(0).normal(size=(300, 64)), False, id="no-images"),
+        pytest.param(None, False, id="none"),
+    ],
+)
+def test_doubtful_rows_are_shown_as_pictures_where_they_are_images(full, images, shown):
+    text = page_of(full, images)
+    assert text.count("data:image/png;base64,") == (len(full.analysis.uncertainty.doubtful) if shown else 0)
+
+
+def test_a_page_is_written_whole_and_replaces_nothing_unasked(full, tmp_path):
+    path = ke.write_report(full, tmp_path / "report.html")
+    assert path.read_text(encoding="utf-8").endswith("</html>")
+    with pytest.raises(KerasembleError, match="exists"):
+        ke.write_report(full, path)
+    ke.write_report(full, path, overwrite=True)
+    with pytest.raises(KerasembleError, match=r"saved as \.html"):
+        ke.write_report(full, tmp_path / "report.htm")
