@@ -62,7 +62,6 @@ def combine(kerasemble, files, tmp_path):
         pytest.param(["--batch-size", "0"], "--batch-size", id="132-batch-size"),
         pytest.param(["--cv", "1"], "--cv", id="132-one-fold"),
         pytest.param(["--max-members", "0"], "--max-members", id="132-no-member"),
-        pytest.param(["--combiner", "median", "--max-members", "1"], "A median needs all members", id="127-median"),
         pytest.param(["--class-weight", "cat"], "Write balanced, or NAME=W,...", id="124-class-weight"),
         pytest.param(["--class-weight", "cat=much"], "Write balanced, or NAME=W,...", id="124-class-weight-word"),
         pytest.param(["--class-weight", "cow=2"], "names 'cow', which is no class", id="52-class-weight-of-no-class"),

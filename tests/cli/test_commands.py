@@ -65,8 +65,8 @@ def test_evaluate_compares_the_ensemble_with_its_members_files(kerasemble, files
     data = np.load(files / "test.npz")
     probabilities = keras.saving.load_model(ensemble).predict(data["x"], verbose=0)
     expected = -np.log(probabilities[np.arange(300), data["y"]]).mean()
-    assert scores["ensemble"]["log_loss"] == pytest.approx(expected, abs=1e-5)
-    assert scores["ensemble"]["accuracy"] == pytest.approx((probabilities.argmax(1) == data["y"]).mean())
+    assert scores["ensemble"]["metrics"]["log loss"] == pytest.approx(expected, abs=1e-5)
+    assert scores["ensemble"]["metrics"]["accuracy"] == pytest.approx((probabilities.argmax(1) == data["y"]).mean())
 
 
 def test_json_is_all_that_is_printed_and_quiet_prints_nothing(kerasemble, files, tmp_path):
@@ -147,7 +147,7 @@ def test_the_demo_beats_every_member_on_rows_that_nobody_has_seen(kerasemble, tm
     result = kerasemble("demo", "--out", tmp_path / "demo", "--json")
     assert result.code == 0, result.err
     scores = json.loads(result.out)["scores"]
-    losses = {score["name"]: score["log_loss"] for score in scores}
+    losses = {score["name"]: score["metrics"]["log loss"] for score in scores}
     assert len(losses) == 9
     assert losses.pop("ensemble") < min(losses.values())
     assert (tmp_path / "demo" / "ensemble.keras").is_file()

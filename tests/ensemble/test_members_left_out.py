@@ -69,12 +69,25 @@ def test_combine_keeps_at_most_so_many_members(members):
     assert {score.name for score in made.report.scores if score.kind == "member"} == {"net-0", "net-1", "net-2"}
 
 
-def test_combine_refuses_to_hold_a_combiner_to_fewer_members_that_needs_all(members):
-    with pytest.raises(ke.KerasembleError, match="median needs all members, so max_members=2"):
-        ke.combine(members, X, Y, "median", max_members=2)
+@pytest.mark.parametrize("limit", [{"max_members": 2}, {"budget": 2.5, "costs": [1, 2, 1]}])
+def test_any_combiner_is_held_to_fewer_members_or_to_a_budget_and_says_which_are_left_out(members, limit, tmp_path):
+    made = ke.combine(members, X, Y, "median", **limit)
+    assert len(made.members) == 2
+    assert len(made.combiner.left_out) == 1
+    assert made.report.chosen.name == "median"
+    opened = ke.load(made.save(tmp_path / "e.keras"))
+    assert [member.name for member in opened.members] == list(made.combiner.members)
+
+
+def test_a_budget_that_no_member_meets_is_refused(members):
+    with pytest.raises(
+        ke.KerasembleError, match=r"No member fits into a budget of 0\.5 ms a row: the cheapest, 'net-0'"
+    ):
+        ke.combine(members, X, Y, budget=0.5, costs={"net-0": 1, "net-1": 2, "net-2": 3})
 
 
 @pytest.mark.filterwarnings("ignore:No row is labelled 0")
+@pytest.mark.filterwarnings("ignore:AUC is left out")
 def test_combine_weighs_rows_in_the_fit_and_in_the_scores(members):
     weights = np.where(Y == 0, 0.0, 1.0)
     weighed = ke.combine(members, X, Y, "weighted-average", sample_weight=weights)

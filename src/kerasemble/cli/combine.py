@@ -108,13 +108,13 @@ def combine(
     from kerasemble.scoring.stored import load_labels
 
     check_suffix(out, ".keras", "An ensemble is")
-    check_report(report)
     chosen = choose_combiner(combiner, weights)
     members = options.collect_members(models, members_file, trust, custom)
     _check_keras(members)
     options.check_outputs(
         [out, report], [*(each.path for each in members), members_file, data, groups], overwrite=overwrite
     )
+    check_report(report)
     source = open_data(data, image_size, label=label, features=features, id=row_id)
     with progress_bars(hidden=as_json, quiet=quiet) as progress:
         ensemble = run(

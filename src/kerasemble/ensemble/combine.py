@@ -130,9 +130,12 @@ def combine(
     if stages:
         chain = with_stages(found.combiner, stages)
         fitted = chain.fit(seen.only(found.members), y, sample_weight=sample_weight, class_weight=class_weight)
+    # A member that is kept alone leaves the others behind; a combiner may be fitted to all of them again.
+    alone = found.report.chosen.kind == "member"
+    kept = [member for member in named if not alone or member.name in found.members]
+    left_out = () if alone else tuple(name for name in seen.members if name not in fitted.members)
     # What learned nothing was still chosen by these rows.
-    fitted = dataclasses.replace(fitted, fitted_on=seen.data)
-    kept = [member for member in named if member.name in found.members]
+    fitted = dataclasses.replace(fitted, fitted_on=seen.data, left_out=left_out)
     report = dataclasses.replace(found.report, warnings=warnings)
     report = dataclasses.replace(report, fitted=f"{fitted!r}.") if stages else report
     return Ensemble(kept, fitted, data_range=data_range, report=report)

@@ -157,7 +157,7 @@ def compared(
     recipes = with_mean(default_combiners(seen) if combiners is None else as_combiners(combiners))
     candidates = Candidates(recipes, names_of(recipes), default_among(recipes, seen))
     _check_candidates(rows, candidates, prefer)
-    metrics, left_out = metrics_of(settings.metrics, seen, rows.labels)
+    metrics, undefined = metrics_of(settings.metrics, seen, rows.labels)
     priced, limits = as_costs(settings.costs, seen), Budget(settings.budget, settings.max_members)
     check_budget(limits, priced, seen.members)
     folds = make_folds(rows.labels, rows.groups, cv, settings.repeats, seed)
@@ -174,12 +174,15 @@ def compared(
     recipe = Average() if taken.kind == "member" else recipes[taken.position]
     members = (seen.members[taken.position],) if taken.kind == "member" else members
     fitted = recipe.fit(seen.only(members), rows.labels, sample_weight=rows.weights)
+    if taken.kind == "combiner":
+        left_out = tuple(name for name in seen.members if name not in fitted.members)
+        fitted = dataclasses.replace(fitted, left_out=left_out)
     report = report_of(table, taken, metrics, priced, groups, seed)
     report = dataclasses.replace(
         report,
         folds=int(folds.max()) + 1,
         repeats=len(folds),
-        warnings=(*lone_member(predictions), *report.warnings, *left_out),
+        warnings=(*lone_member(predictions), *report.warnings, *undefined),
         fitted=f"{fitted!r}." if taken.kind == "combiner" else "",
         weights=fitted.weights if taken.kind == "combiner" else None,
         choice=choice,

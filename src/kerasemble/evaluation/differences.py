@@ -35,8 +35,8 @@ def values_of(entry: Scored, metrics: Sequence[Metric], table: Table) -> dict[st
 def differences_of(table: Table, chosen: str, metrics: Sequence[Metric], seed: int) -> tuple[Difference, ...]:
     """Return every difference to the best member, as it is picked on other folds, and to the plain mean.
 
-    What is a mean over rows is tested for all. What has no formula is resampled, which takes long, for the chosen and
-    for the plain mean only.
+    What is a mean over rows is tested for all. What has no formula is resampled, which takes long, for the chosen
+    only.
 
     Args:
         table: what is scored.
@@ -61,7 +61,7 @@ def differences_of(table: Table, chosen: str, metrics: Sequence[Metric], seed: i
                 for entry in table.entries
                 if (metric.of_decisions or not entry.certain)
                 and entry.name != reference.name
-                and (metric.rows is not None or entry.name in (chosen, table.mean.name))
+                and (metric.rows is not None or entry.name == chosen)
             ]
             adjusted = holm([each.tested.p for each in found])
             result += [

@@ -45,7 +45,14 @@ class Job(NamedTuple):
     repeatable: bool = True
 
 
-def run(job: Job, shards: Sequence[slice], put: Put, batch: BatchSize, done: Done) -> float | None:
+def run(
+    job: Job,
+    shards: Sequence[slice],
+    put: Put,
+    batch: BatchSize,
+    done: Done,
+    took: Callable[[float], None] | None = None,
+) -> None:
     """Run a member over the rows of some shards, one after the other.
 
     The batches of a shard begin at its first row, so that a shard's values are the same whichever others are run.
@@ -56,16 +63,13 @@ def run(job: Job, shards: Sequence[slice], put: Put, batch: BatchSize, done: Don
         put: takes each shard's raw values (rows, columns), on a thread of its own, in order.
         batch: samples at a time; it is tuned on the first rows where nobody gave it, and halved where memory is short.
         done: called with the number of rows that this call has run so far.
-
-    Returns:
-        Milliseconds that a row took, None where nothing was to be run.
+        took: called once, before anything is put, with the milliseconds that a row takes.
 
     Raises:
         KerasembleError: the member fails, or answers otherwise each time it is asked; the data or a shard cannot be
             read or written.
     """
     steps = _Steps(job, batch)
-    milliseconds = None
     finished, remaining = 0, sum(rows.stop - rows.start for rows in shards)
     with _Writer(put) as writer:
         parts: list[npt.NDArray[Any]] = []
@@ -75,14 +79,13 @@ def run(job: Job, shards: Sequence[slice], put: Put, batch: BatchSize, done: Don
             values = steps.run(x, rows.start, lambda count: done(finished + count))  # noqa: B023 - called at once
             if not finished and job.repeatable:
                 check_repeatable(job.name, job.opened, x, values, batch.size)
-            if not finished:
-                milliseconds = steps.milliseconds(x, rows.start)
+            if not finished and not parts and took is not None:
+                took(steps.milliseconds(x, rows.start))
             finished += len(values)
             parts.append(values)
             if rows.stop == whole.stop:
                 writer.put(whole, parts[0] if len(parts) == 1 else np.concatenate(parts))
                 parts = []
-    return milliseconds
 
 
 def _loaded(x: Rows, shards: Sequence[slice]) -> Iterator[tuple[slice, slice, npt.NDArray[Any]]]:

@@ -312,10 +312,14 @@ class Scoring:
             keeper.put(rows, values, batch.size)
 
         self._sizes[self._key(member, inputs)] = batch
-        took = run(job, missing, put, batch, lambda count: self._progress(name, there + count, samples))
-        if member.kind != "predictions":
-            parameters = job.opened.model.count_params() if isinstance(job.opened, Opened) else None
-            keeper.note_cost(Cost(took, parameters))
+        parameters = job.opened.model.count_params() if isinstance(job.opened, Opened) else None
+
+        # Before the first answers: whoever is killed while it is written still has them to run, and cleans up then.
+        def took(milliseconds: float) -> None:
+            keeper.note_cost(Cost(milliseconds, parameters))
+
+        noted = took if member.kind != "predictions" else None
+        run(job, missing, put, batch, lambda count: self._progress(name, there + count, samples), noted)
         if batch.halved_from is not None:
             note = (
                 f"Memory was short for member '{name}' at {batch.halved_from} rows a batch; it was run at {batch.size}."
