@@ -151,6 +151,19 @@ def test_the_demo_beats_every_member_on_rows_that_nobody_has_seen(kerasemble, tm
     assert len(losses) == 9
     assert losses.pop("ensemble") < min(losses.values())
     assert (tmp_path / "demo" / "ensemble.keras").is_file()
+    page = (tmp_path / "demo" / "report.html").read_text(encoding="utf-8")
+    assert "<h1" in page
+    # The doubtful rows are shown as what they are: images of digits.
+    assert "data:image/png;base64," in page
+
+
+def test_an_evaluation_is_written_as_a_page_or_as_json_and_replaces_nothing_unasked(kerasemble, files, tmp_path):
+    common = ("evaluate", files / "a.keras", files / "b.h5", "--data", files / "valid.npz", "--quiet", "--report")
+    for name in ("report.html", "report.json"):
+        assert kerasemble(*common, tmp_path / name).code == 0
+        assert kerasemble(*common, tmp_path / name).code == 2
+    assert json.loads((tmp_path / "report.json").read_text())["best_member"] in (0, 1)
+    assert "<table" in (tmp_path / "report.html").read_text(encoding="utf-8")
 
 
 @pytest.mark.slow

@@ -147,6 +147,17 @@ def test_classes_without_a_row_are_named(seen, labels, kept, says):
     assert says in suspicions(seen.rows(rows), labels[rows])
 
 
+@pytest.mark.parametrize(("others", "warned"), [(2, True), (40, False), (0, False)])
+def test_62_that_nearly_all_rows_are_of_one_class_is_said_with_the_metric_to_look_at(seen, labels, others, warned):
+    rows = np.concatenate([np.flatnonzero(labels == 1)[:100], np.flatnonzero(labels != 1)[:others]])
+    said = [str(each) for each in looked_at.suspicions(seen.rows(rows), labels[rows]) if each.fault == "uneven classes"]
+    assert len(said) == warned
+    if warned:
+        assert said[0].startswith("98.0% of the rows are labelled 1,")
+        assert "balanced accuracy" in said[0]
+        assert "class_weight='balanced'" in said[0]
+
+
 def test_a_duplicate_in_all_but_one_row_is_none(seen):
     nearly = seen.values[0].copy()
     nearly[-1] = nearly[-1, ::-1]

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 
+import numpy as np
 import pytest
 from rich.console import Console
+from scipy.special import softmax
 
+from kerasemble.core.predictions import Predictions
+from kerasemble.evaluation.compare import compare
 from kerasemble.evaluation.report import Report, Score
 from kerasemble.evaluation.significance import Interval
 from kerasemble.render.text import render_report
@@ -50,3 +54,20 @@ def test_members_read_alike_are_named_together_and_nothing_is_said_where_all_are
     text = rendered(200, readings={"a": "softmax", "b": "as it is", "c": "softmax"})
     assert "a, c: softmax; b: as it is." in text
     assert "read" not in rendered(200, readings={"a": "as it is", "b": "as it is"})
+
+
+def test_members_are_shown_with_what_they_bring_and_cost_and_the_front():
+    rng = np.random.default_rng(0)
+    labels = np.arange(300) % 3
+    values = softmax(np.eye(3)[labels] + rng.normal(size=(3, 300, 3)), axis=-1)
+    seen = Predictions.from_arrays(dict(zip(("a", "b", "[red]c"), values, strict=True)))
+    report = compare(seen, labels, ["average"], costs={"a": 1.0, "b": 2.0, "[red]c": 4.0})
+    console = Console(width=100, file=io.StringIO())
+    console.print(render_report(report))
+    text = console.file.getvalue()
+    for each in report.analysis.contributions:
+        assert f"{each.shapley:+.4f}" in text
+        assert each.member in text
+    assert "ms a row" in text
+    assert "Best for their cost: a " in text
+    assert "; a + b " in text

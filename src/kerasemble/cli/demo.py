@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from importlib.resources import as_file, files
+from importlib.util import find_spec
 from pathlib import Path
 
 import click
 
 from kerasemble.cli import options
-from kerasemble.cli.output import print_ensemble, print_report, progress_bars
+from kerasemble.cli.output import print_ensemble, print_report, progress_bars, save_report
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import check_target
 from kerasemble.members.member import Member
@@ -22,7 +23,7 @@ from kerasemble.members.record import read_record
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("kerasemble-demo"),
     show_default=True,
-    help="Folder for the ensemble; made if need be, its ensemble.keras replaced.",
+    help="Folder for the ensemble and its report; made if need be, an earlier demo's files replaced.",
 )
 @options.shared(options.as_json, options.quiet)
 def demo(*, out: Path, as_json: bool, quiet: bool) -> None:
@@ -37,10 +38,13 @@ def demo(*, out: Path, as_json: bool, quiet: bool) -> None:
             click.echo(text)
 
     out.mkdir(parents=True, exist_ok=True)
-    path = out / "ensemble.keras"
+    path, page = out / "ensemble.keras", out / "report.html"
     with as_file(files("kerasemble") / "demo") as folder:
         members = load_members(folder / "members.toml")
-        check_target(path, overwrite=path.exists() and _is_of_demo(path, members))
+        own = path.exists() and _is_of_demo(path, members)
+        check_target(path, overwrite=own)
+        if drawn := _draws_pages():
+            check_target(page, overwrite=own)
         valid, test = open_data(folder / "valid.npz"), open_data(folder / "test.npz")
         say(
             f"Eight models were trained on {click.style('900 other', bold=True)} images of digits; one takes 16x16 "
@@ -49,12 +53,15 @@ def demo(*, out: Path, as_json: bool, quiet: bool) -> None:
             f"  {folder}\n\n"
             f"1. Combine them with the labels of {len(valid)} images, as this command does:\n\n"
             f"  kerasemble combine --members {folder / 'members.toml'} \\\n"
-            f"    --data {folder / 'valid.npz'} --out {path}\n"
+            f"    --data {folder / 'valid.npz'} --out {path}{f' --report {page}' if drawn else ''}\n"
         )
         with progress_bars(hidden=as_json, quiet=quiet) as progress:
             ensemble = combine(members, valid, progress=progress)
             ensemble.save(path, overwrite=True)
+            if drawn and ensemble.report is not None:
+                save_report(ensemble.report, page, valid, overwrite=True)
         print_ensemble(ensemble, path, as_json=False, quiet=quiet or as_json)
+        say(f"Report: {page}" if drawn else "A report as a page needs: pip install 'kerasemble[report]'")
         say(
             f"\n2. Score what was saved on {len(test)} images that neither members nor ensemble have seen:\n\n"
             f"  kerasemble evaluate {path} --members {folder / 'members.toml'} \\\n"
@@ -64,6 +71,11 @@ def demo(*, out: Path, as_json: bool, quiet: bool) -> None:
             report = evaluate([path, *members], test, progress=progress)
     print_report(report, as_json=as_json, quiet=quiet)
     say(f'\nIt is plain Keras, and opens without Kerasemble:\n  keras.saving.load_model("{path}")')
+
+
+def _draws_pages() -> bool:
+    """Say whether what draws pages is installed, which is an extra."""
+    return all(find_spec(name) for name in ("jinja2", "matplotlib"))
 
 
 def _is_of_demo(path: Path, members: Sequence[Member]) -> bool:

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kerasemble.cli import options
-from kerasemble.cli.output import print_report, progress_bars
+from kerasemble.cli.output import check_report, print_report, progress_bars, save_report
 
 
 @click.command()
@@ -22,7 +22,7 @@ from kerasemble.cli.output import print_report, progress_bars
     *options.reading,
 )
 @click.option("--fitted-rows", is_flag=True, help="Score an ensemble on the very rows that it was fitted to.")
-@options.shared(options.store, options.batch_size, options.as_json, options.quiet)
+@options.shared(options.report, options.store, options.batch_size, options.overwrite, options.as_json, options.quiet)
 def evaluate(
     *,
     models: tuple[Path, ...],
@@ -37,8 +37,10 @@ def evaluate(
     features: list[str] | None,
     row_id: str | None,
     fitted_rows: bool,
+    report: Path | None,
     store: Path | None,
     batch_size: int | None,
+    overwrite: bool,
     as_json: bool,
     quiet: bool,
 ) -> None:
@@ -47,15 +49,17 @@ def evaluate(
     A member's own file is read as the ensemble's record says, so it needs no options again.
 
     \b
-    kerasemble evaluate ensemble.keras a.keras b.h5 c.keras --data test.npz
+    kerasemble evaluate ensemble.keras a.keras b.h5 c.keras --data test.npz --report test.html
     """
     from kerasemble.ensemble.evaluate import evaluate as run
     from kerasemble.scoring.sources.opening import open_data
 
     members = options.collect_members(models, members_file, trust, custom)
+    options.check_outputs([report], [*(each.path for each in members), members_file, data], overwrite=overwrite)
+    check_report(report)
     source = open_data(data, image_size, label=label, features=features, id=row_id)
     with progress_bars(hidden=as_json, quiet=quiet) as progress:
-        report = run(
+        found = run(
             members,
             source,
             classes=options.agree(classes, source.classes, data),
@@ -65,4 +69,5 @@ def evaluate(
             progress=progress,
             fitted_rows=fitted_rows,
         )
-    print_report(report, as_json=as_json, quiet=quiet)
+        save_report(found, report, source, overwrite=overwrite)
+    print_report(found, as_json=as_json, quiet=quiet)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 from kerasemble.combiners.recipes import label, recipe_from_json, recipe_to_json
 from kerasemble.core.alignment import Alignment
 from kerasemble.core.arrays import FloatArray, IntArray, as_probabilities, blocks, first
+from kerasemble.core.display import as_html
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.tasks import Task
@@ -185,6 +186,14 @@ class FittedCombiner:
         between = "\n" if "\n" in found else " "
         in_brackets = f"{between}({'; '.join(notes)})" if notes else ""
         return f"Fitted {label(self.combiner)}{found}{in_brackets}"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the members with their weights, or what else was learned."""
+        if self.weights is None:
+            return as_html(repr(self))
+        rows = [("member", "weight"), *((name, f"{weight:.3f}") for name, weight in self.weights.items())]
+        title, _, notes = repr(self).partition("\n")
+        return as_html(title, rows, [notes] if notes else [])
 
 
 def _power_of_ten(gap: float) -> str:

@@ -19,6 +19,7 @@ from kerasemble.combiners.recipes import label
 from kerasemble.combiners.stages.base import Stage
 from kerasemble.core.alignment import Alignment, Reading
 from kerasemble.core.arrays import FloatArray, first
+from kerasemble.core.display import as_html
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.ensemble.agreement import check_like_fitted, check_options, check_own, fit_to, range_of, used
@@ -243,6 +244,15 @@ class Ensemble:
         if isinstance(self.combiner, FittedCombiner):
             return f"Ensemble of {names}. {self.combiner!r}"
         return f"Ensemble of {names} by {label(self.combiner)}"
+
+    def _repr_html_(self) -> str:
+        """Return what a notebook shows: the report and what was learned, or the members where there is neither."""
+        if isinstance(self.combiner, FittedCombiner):
+            shown = "" if self.report is None else self.report._repr_html_()
+            return f"{shown}{self.combiner._repr_html_()}"
+        return as_html(
+            f"Ensemble by {label(self.combiner)}", [("member",), *((name_of(each),) for each in self.members)]
+        )
 
 
 def load(path: str | os.PathLike[str]) -> Ensemble:

@@ -36,7 +36,9 @@ def analyse(
     # Labels say nothing of how sure they are.
     unsure = {name: values for name, values in shown.items() if not entries[name].certain}
     several = len(seen.members) > 1
-    contributions, exact = contributions_of(seen, rows.labels, rows.weights, seed) if several else ((), True)
+    contributions, exact = (
+        contributions_of(seen, rows.labels, rows.weights, priced.costs, seed) if several else ((), True)
+    )
     return Analysis(
         classes=seen.classes,
         confusion=_confusion(shown[chosen], rows),

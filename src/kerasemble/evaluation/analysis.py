@@ -81,6 +81,7 @@ class Contribution:
         low: end of the 95 % interval of what was sampled; as `shapley` where it is exact.
         high: the other end.
         left_out: log loss of the mean of the others less that of the mean of all.
+        cost: of running it, in the unit of the report's `cost_unit`.
     """
 
     member: str
@@ -88,6 +89,7 @@ class Contribution:
     low: float
     high: float
     left_out: float
+    cost: float
 
 
 @dataclasses.dataclass(frozen=True)

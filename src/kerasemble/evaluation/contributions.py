@@ -33,7 +33,7 @@ def all_subsets(members: int) -> Masks:
 
 
 def contributions_of(
-    predictions: Predictions, labels: IntArray, weights: RowWeights, seed: int
+    predictions: Predictions, labels: IntArray, weights: RowWeights, costs: npt.NDArray[np.float64], seed: int
 ) -> tuple[tuple[Contribution, ...], bool]:
     """Return what each member brings to the plain mean in log loss, and whether it is exact.
 
@@ -45,6 +45,7 @@ def contributions_of(
         predictions: read by the true class's probability alone; of many rows a part.
         labels: (samples,) class indices.
         weights: (samples,) how much each row counts.
+        costs: (members,) of each, which is given beside.
         seed: of the orders, where they are drawn.
 
     Reference:
@@ -66,10 +67,10 @@ def contributions_of(
     else:
         shapley, error = _sampled(true, shares, nothing, seed)
     half = _QUANTILE * error
-    rows = zip(predictions.members, shapley, half, without, strict=True)
+    rows = zip(predictions.members, shapley, half, without, costs, strict=True)
     return tuple(
-        Contribution(name, float(value), float(value - width), float(value + width), float(left_out))
-        for name, value, width, left_out in rows
+        Contribution(name, float(value), float(value - width), float(value + width), float(left_out), float(cost))
+        for name, value, width, left_out, cost in rows
     ), exact
 
 

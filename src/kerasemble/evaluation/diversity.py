@@ -45,7 +45,8 @@ def diversity_of(predictions: Predictions, labels: IntArray, weights: RowWeights
         _pairs(right_both, wrong_both, right, _yules_q),
         _as_table(wrong_both),
         _pairs(right_both, wrong_both, right, _correlation),
-        oracle,
+        # Shares may sum to a little more than one.
+        min(1.0, oracle),
         member_error,
         mean_error,
         member_error - mean_error,

@@ -17,6 +17,8 @@ from kerasemble.evaluation.misread import misread
 # A shift by one is said only where it explains at least this much more of the labels than the labels as given, for the
 # member in the middle, and where that is more than chance by so many standard deviations over all members.
 _SHIFT_GAIN, _CHANCE = 0.1, 4.0
+# From here on who always answers the most frequent class is right too often for accuracy to tell anything.
+_MOSTLY = 0.9
 # Below this many rows two members that give labels only may agree on all of them and be different.
 _ENOUGH_LABELS = 100
 
@@ -32,7 +34,7 @@ def suspicions(predictions: Predictions, labels: IntArray | None = None) -> tupl
     found = [*_duplicates(predictions), *constant]
     if labels is not None:
         shifts = _shifts(predictions, labels)
-        found += [*_absent(predictions, labels), *map(_shifted, shifts.items())]
+        found += [*_absent(predictions, labels), *_uneven(predictions, labels), *map(_shifted, shifts.items())]
         # What is off by a shift of all labels is no fault of a member.
         mended = (labels + next(iter(shifts), 0)) % len(predictions.classes)
         found += misread(predictions, mended, [str(each.member) for each in constant])
@@ -96,6 +98,18 @@ def _absent(predictions: Predictions, labels: IntArray) -> list[Finding]:
         return []
     unknown = f"the scores say nothing about {'it' if len(absent) == 1 else 'them'}."
     return [Finding("absent class", f"No row is labelled {first(absent)}:", unknown)]
+
+
+def _uneven(predictions: Predictions, labels: IntArray) -> list[Finding]:
+    """Warn where nearly all rows are of one class; that all are is said of the classes that have none."""
+    counts = np.bincount(labels, minlength=len(predictions.classes))
+    share = counts.max() / len(labels)
+    if share < _MOSTLY or share == 1:
+        return []
+    top = predictions.classes[int(counts.argmax())]
+    always = f"{share:.1%} of the rows are labelled {top}, so always answering that has this accuracy:"
+    remedy = "look at balanced accuracy, or weigh classes with class_weight='balanced'."
+    return [Finding("uneven classes", always, remedy)]
 
 
 def _shifts(predictions: Predictions, labels: IntArray) -> dict[int, float]:

@@ -31,7 +31,7 @@ def verdict_of(table: Table, report: Report, taken: Taken, *, asked: bool) -> st
     measure, rows = report.measure, table.rows
     picked = rows.mean(table.best_member.losses(rows.labels, measure))
     if report.chosen.kind == "member":
-        return _keep_a_member(report, picked)
+        return _keep_a_member(report)
     verdict = _take_a_combiner(report, picked, asked=asked)
     if taken.not_surely is not None:
         other = table.combined[taken.not_surely].name
@@ -40,7 +40,7 @@ def verdict_of(table: Table, report: Report, taken: Taken, *, asked: bool) -> st
     return verdict + (_against_the_mean(table, report) if report.folds > 1 else "")
 
 
-def _keep_a_member(report: Report, picked: float) -> str:
+def _keep_a_member(report: Report) -> str:
     chosen, measure = report.chosen, report.measure
     candidates = [each for each in report.scores if each.kind == "combiner"]
     if len(report.scores) - len(candidates) == 1:
@@ -49,7 +49,6 @@ def _keep_a_member(report: Report, picked: float) -> str:
         return f"{chosen.name} is the best: {measure} {chosen.loss(measure):.3f}."
     rival = min(candidates, key=lambda each: each.loss(measure))
     losses = f"{measure} {chosen.loss(measure):.3f} against {rival.loss(measure):.3f} of {rival.name}"
-    del picked
     return f"keep {chosen.name}: no combination is better ({losses})."
 
 
@@ -63,6 +62,8 @@ def _take_a_combiner(report: Report, picked: float, *, asked: bool) -> str:
         sure = f"the gain of {mean:.3f} may be chance ({interval})"
     elif asked or report.folds == 1:
         sure = f"it is no better, so keep {best.name} ({interval})"
+    elif chosen.loss(measure) >= picked:
+        sure = f"it is not better, though that it is worse may be chance, and {best.name} alone costs less ({interval})"
     else:
         sure = f"which these rows picked: the best member as picked on other rows has {picked:.3f} ({interval})"
     losses = f"{measure} {chosen.loss(measure):.3f} against {best.loss(measure):.3f} of the best member"

@@ -9,6 +9,9 @@ from rich.text import Text
 
 from kerasemble.evaluation.report import Report
 
+# Subsets that are named in a terminal.
+_SHOWN = 4
+
 
 def render_report(report: Report) -> RenderableType:
     """Return the scores as a table, the best in green; how each member was read; the verdict; and what was learned.
@@ -25,7 +28,29 @@ def render_report(report: Report) -> RenderableType:
         table.add_row(*row, style=style, end_section=kinds[index : index + 2] == ["member", "combiner"])
     caption = Text(report.caption(), style="dim")
     fitted = [Text(report.fitted)] if report.fitted else []
-    return Group(table, caption, *_readings(report), Text(), Text(report.verdict, style="bold"), *fitted)
+    verdict = Text(report.verdict, style="bold")
+    return Group(table, caption, *_members(report), *_readings(report), Text(), verdict, *fitted)
+
+
+def _members(report: Report) -> list[RenderableType]:
+    """Return what each member brings and costs, and which subsets are worth their cost; nothing where unknown."""
+    found = report.analysis
+    if found is None or not found.contributions:
+        return []
+    priced = found.cost_unit != "members"
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, title in enumerate(("member", "brings", "lost without it", *([found.cost_unit] if priced else []))):
+        table.add_column(title, justify="left" if index == 0 else "right", no_wrap=index > 0, overflow="fold")
+    for each in found.contributions:
+        cost = [f"{each.cost:.3g}"] if priced else []
+        table.add_row(each.member, f"{each.shapley:+.4f}", f"{each.left_out:+.4f}", *cost)
+    how = "exact" if found.contributions_exact else "sampled"
+    caption = f"In log loss of the plain mean: Shapley values ({how}), and what leaving one out loses."
+    front = [each for each in found.subsets if each.on_front]
+    said = "; ".join(f"{' + '.join(each.members)} {each.log_loss:.4f}" for each in front[:_SHOWN])
+    more = f"; and {len(front) - _SHOWN} larger" if len(front) > _SHOWN else ""
+    best = [Text(f"Best for their cost: {said}{more}.", style="dim")] if len(found.contributions) > 2 else []
+    return [table, Text(caption, style="dim"), *best]
 
 
 def _readings(report: Report) -> list[Text]:
