@@ -7,15 +7,11 @@ from pathlib import Path
 
 import click
 
-from kerasemble.cli import options
+from kerasemble.cli import options, stages
 from kerasemble.cli.output import check_report, ensemble_json, print_ensemble, progress_bars, save_report
 from kerasemble.combiners import find
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.majority_vote import MajorityVote
-from kerasemble.combiners.stages import stages
-from kerasemble.combiners.stages.abstain import Abstain
-from kerasemble.combiners.stages.base import Stage
-from kerasemble.combiners.stages.conformal_sets import ConformalSets
 from kerasemble.combiners.weighted_average import WeightedAverage
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import check_suffix
@@ -43,23 +39,7 @@ _ROUNDING = 0.02
     help="One for each member in order, summing to one, for weighted-average (taken where no combiner is named) or "
     "majority-vote; or 'scores', for weighted-average.",
 )
-@click.option(
-    "--calibrate",
-    type=click.Choice(["temperature", "vector-scaling", "isotonic"]),
-    help="Calibrate the combined probabilities; the calibration is part of the model.",
-)
-@click.option(
-    "--coverage",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    metavar="SHARE",
-    help="Give the model an output prediction_set: the classes that hold the true one so often, e.g. 0.95.",
-)
-@click.option(
-    "--abstain-risk",
-    type=click.FloatRange(0, 1, min_open=True, max_open=True),
-    metavar="SHARE",
-    help="Give the model an output abstain: which rows to leave, so that of the others at most so many are wrong.",
-)
+@options.shared(*stages.options)
 @options.shared(options.classes, options.data_range, *options.reading)
 @options.shared(*options.comparison, options.accept_proposals)
 @options.shared(options.store, options.batch_size, options.overwrite, options.as_json, options.quiet)
@@ -122,7 +102,7 @@ def combine(
             source,
             None,
             chosen,
-            stages=choose_stages(calibrate, coverage, abstain_risk),
+            stages=stages.choose_stages(calibrate, coverage, abstain_risk),
             classes=options.agree(classes, source.classes, data),
             data_range=data_range,
             budget=budget,
@@ -157,13 +137,6 @@ def _check_keras(members: Sequence[Member]) -> None:
             "written. Leave it out, or score it beside the others with 'kerasemble evaluate'."
         )
         raise KerasembleError(msg)
-
-
-def choose_stages(calibrate: str | None, coverage: float | None, abstain_risk: float | None) -> list[Stage]:
-    """Return the stages that the options ask for, in the order in which they follow the combiner."""
-    asked: list[Stage] = [] if calibrate is None else [stages()[calibrate]()]
-    asked += [] if coverage is None else [ConformalSets(coverage)]
-    return asked + ([] if abstain_risk is None else [Abstain(abstain_risk)])
 
 
 def choose_combiner(name: str, weights: str | None) -> Combiner | str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kerasemble.cli import options
+from kerasemble.cli import options, stages
 from kerasemble.cli.output import check_report, print_report, save_report, warnings_as_lines
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.row_weights import ClassWeight
@@ -39,6 +39,7 @@ from kerasemble.core.row_weights import ClassWeight
     metavar="FILE|FOLDER",
     help="The data that the store is of, for the pictures on a page.",
 )
+@options.shared(*stages.options)
 @options.shared(*options.comparison, options.overwrite, options.as_json, options.quiet)
 def compare(
     *,
@@ -46,6 +47,9 @@ def compare(
     labels: Path | None,
     combiners: tuple[str, ...],
     data: Path | None,
+    calibrate: str | None,
+    coverage: float | None,
+    abstain_risk: float | None,
     budget: float | None,
     max_members: int | None,
     class_weight: ClassWeight | None,
@@ -95,6 +99,7 @@ def compare(
             class_weight=class_weight,
             budget=budget,
             max_members=max_members,
+            stages=stages.choose_stages(calibrate, coverage, abstain_risk),
         )
     save_report(found, report, images, overwrite=overwrite)
     print_report(found, as_json=as_json, quiet=quiet)

@@ -22,6 +22,7 @@ from kerasemble.cli.output import check_report, print_report, progress_bars, sav
     *options.reading,
 )
 @click.option("--fitted-rows", is_flag=True, help="Score an ensemble on the very rows that it was fitted to.")
+@options.shared(options.groups, options.metrics)
 @options.shared(options.report, options.store, options.batch_size, options.overwrite, options.as_json, options.quiet)
 def evaluate(
     *,
@@ -37,6 +38,8 @@ def evaluate(
     features: list[str] | None,
     row_id: str | None,
     fitted_rows: bool,
+    groups: Path | None,
+    metrics: tuple[str, ...],
     report: Path | None,
     store: Path | None,
     batch_size: int | None,
@@ -53,9 +56,10 @@ def evaluate(
     """
     from kerasemble.ensemble.evaluate import evaluate as run
     from kerasemble.scoring.sources.opening import open_data
+    from kerasemble.scoring.stored import load_labels
 
     members = options.collect_members(models, members_file, trust, custom)
-    options.check_outputs([report], [*(each.path for each in members), members_file, data], overwrite=overwrite)
+    options.check_outputs([report], [*(each.path for each in members), members_file, data, groups], overwrite=overwrite)
     check_report(report)
     source = open_data(data, image_size, label=label, features=features, id=row_id)
     with progress_bars(hidden=as_json, quiet=quiet) as progress:
@@ -68,6 +72,8 @@ def evaluate(
             batch_size=batch_size,
             progress=progress,
             fitted_rows=fitted_rows,
+            groups=None if groups is None else load_labels(groups),
+            metrics=metrics or None,
         )
         save_report(found, report, source, overwrite=overwrite)
     print_report(found, as_json=as_json, quiet=quiet)

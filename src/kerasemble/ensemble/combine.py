@@ -60,7 +60,7 @@ def combine(
         combiner: a combiner or its name; "auto" takes what scored best on rows that its fit did not see, which may
             be a single member: then the ensemble holds that one alone.
         stages: what follows the combiner, such as `Temperature()` and `ConformalSets(0.95)`; combiners are compared
-            without them.
+            without them, and what is chosen is then scored with them.
         classes: class names in the order wanted; the members' own where left out.
         data_range: lowest and highest value the data can take; detected where left out and where a member asks.
         budget: what all members that are kept may cost in milliseconds a row; the others are neither run nor saved.
@@ -121,23 +121,18 @@ def combine(
         costs=costs,
         budget=budget,
         max_members=max_members,
+        stages=stages,
     )
     found = compared(seen, y, recipes, settings)
     for sentence in found.report.warnings:
         warn(sentence)
     warnings = (*scoring.notes, *_with_findings(found.report.warnings, checked))
-    fitted = found.fitted
-    if stages:
-        chain = with_stages(found.combiner, stages)
-        fitted = chain.fit(seen.only(found.members), y, sample_weight=sample_weight, class_weight=class_weight)
     # A member that is kept alone leaves the others behind; a combiner may be fitted to all of them again.
     alone = found.report.chosen.kind == "member"
     kept = [member for member in named if not alone or member.name in found.members]
-    left_out = () if alone else tuple(name for name in seen.members if name not in fitted.members)
     # What learned nothing was still chosen by these rows.
-    fitted = dataclasses.replace(fitted, fitted_on=seen.data, left_out=left_out)
+    fitted = dataclasses.replace(found.fitted, fitted_on=seen.data)
     report = dataclasses.replace(found.report, warnings=warnings)
-    report = dataclasses.replace(report, fitted=f"{fitted!r}.") if stages else report
     return Ensemble(kept, fitted, data_range=data_range, report=report)
 
 

@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import digest
+from kerasemble.evaluation.metrics import MetricName
 from kerasemble.evaluation.report import Report
 from kerasemble.evaluation.score import score
 from kerasemble.members.copying import layer_from_json
@@ -32,6 +33,8 @@ def evaluate(
     batch_size: int | None = None,
     progress: Progress | None = None,
     fitted_rows: bool = False,
+    groups: npt.ArrayLike | None = None,
+    metrics: Sequence[MetricName] | None = None,
 ) -> Report:
     """Score models as they are, nothing fitted, and each ensemble among them against the best of the others.
 
@@ -49,6 +52,8 @@ def evaluate(
         batch_size: samples at a time; tuned where left out.
         progress: called with a model's name, the rows done and the rows in all.
         fitted_rows: score an ensemble on the very rows that it was fitted to; what comes out says nothing of others.
+        groups: (samples,) the patient, site, video, ... of each row; see `compare`.
+        metrics: what is reported; see `compare`.
 
     Returns:
         Scores, intervals and a verdict; it prints itself.
@@ -73,7 +78,8 @@ def evaluate(
         batch_size=batch_size,
         progress=progress,
     )
-    return score(seen, y, [name_of(member) for member in read.members if member.record is not None])
+    ensembles = [name_of(member) for member in read.members if member.record is not None]
+    return score(seen, y, ensembles, groups=groups, metrics=metrics)
 
 
 def _check_unseen(members: Sequence[Member], data: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from kerasemble.core.arrays import FloatArray
-from kerasemble.evaluation.analysis import Analysis
+from kerasemble.evaluation.analysis import Analysis, Staged
 from kerasemble.evaluation.budget import Priced
 from kerasemble.evaluation.calibration import calibration_of, risk_coverage_of
 from kerasemble.evaluation.contributions import contributions_of, subsets_of
@@ -16,9 +16,18 @@ from kerasemble.evaluation.scored import Rows, Table
 from kerasemble.evaluation.slices import slices_of
 from kerasemble.evaluation.uncertainty import uncertainty_of
 
+# More curves in one figure are not told apart.
+_CURVES = 3
+
 
 def analyse(
-    table: Table, chosen: str, best_member: str, priced: Priced, groups: Sequence[str] | None, seed: int
+    table: Table,
+    chosen: str,
+    best_member: str,
+    priced: Priced,
+    groups: Sequence[str] | None,
+    seed: int,
+    staged: Staged | None = None,
 ) -> Analysis:
     """Return all that is found besides scores; of combiners by their first division into folds.
 
@@ -29,19 +38,23 @@ def analyse(
         priced: what members cost.
         groups: names, where rows are grouped.
         seed: of what is drawn at random.
+        staged: what stages after the chosen do.
     """
     rows, seen = table.rows, table.rows.predictions
     entries = {each.name: each for each in [*table.entries, table.mean]}
-    shown = {name: entries[name].answers[0] for name in dict.fromkeys((chosen, best_member, table.mean.name))}
+    # What is used in the end, and beside it what that comes from or is to be compared with.
+    final = chosen if staged is None or staged.calibrated is None else staged.calibrated
+    names = list(dict.fromkeys((final, chosen, best_member, table.mean.name)))[:_CURVES]
+    shown = {name: entries[name].answers[0] for name in (*names, best_member)}
     # Labels say nothing of how sure they are.
-    unsure = {name: values for name, values in shown.items() if not entries[name].certain}
+    unsure = {name: shown[name] for name in names if not entries[name].certain}
     several = len(seen.members) > 1
     contributions, exact = (
         contributions_of(seen, rows.labels, rows.weights, priced.costs, seed) if several else ((), True)
     )
     return Analysis(
         classes=seen.classes,
-        confusion=_confusion(shown[chosen], rows),
+        confusion=_confusion(shown[final], rows),
         calibration=tuple(calibration_of(n, values, rows.labels, rows.weights) for n, values in unsure.items()),
         risk_coverage=tuple(risk_coverage_of(n, values, rows.labels, rows.weights) for n, values in unsure.items()),
         diversity=diversity_of(seen, rows.labels, rows.weights) if several else None,
@@ -49,10 +62,11 @@ def analyse(
         contributions_exact=exact,
         subsets=subsets_of(seen, rows.labels, rows.weights, priced.costs) if several else (),
         cost_unit=priced.unit,
-        uncertainty=uncertainty_of(seen, rows.labels, rows.weights, shown[chosen], rows.positions) if several else None,
+        uncertainty=uncertainty_of(seen, rows.labels, rows.weights, shown[final], rows.positions) if several else None,
         slices=slices_of(
-            shown[chosen], shown[best_member], rows.labels, rows.weights, seen.classes, rows.groups, groups
+            shown[final], shown[best_member], rows.labels, rows.weights, seen.classes, rows.groups, groups
         ),
+        staged=staged,
     )
 
 

@@ -173,13 +173,66 @@ class Slice:
 
 
 @dataclasses.dataclass(frozen=True)
+class Sets:
+    """What prediction sets do on rows that nothing they come from has seen.
+
+    Args:
+        asked: how often they are to hold the true class.
+        held: how often they did, as a share of the rows.
+        size: mean number of classes in a set.
+        shares: (classes + 1,) share of the sets that hold no class, one class, two, ...
+        held_by_class: (classes,) how often the sets of a class's rows hold it; None where it has no rows.
+    """
+
+    asked: float
+    held: float
+    size: float
+    shares: tuple[float, ...]
+    held_by_class: tuple[float | None, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Answered:
+    """What abstaining does on rows that nothing it comes from has seen.
+
+    Args:
+        risk: which share of the answers may be wrong.
+        confidence: how surely.
+        coverage: share of the rows that are answered.
+        wrong: share of these that are wrong; None where none is answered.
+    """
+
+    risk: float
+    confidence: float
+    coverage: float
+    wrong: float | None
+
+
+@dataclasses.dataclass(frozen=True)
+class Staged:
+    """What the stages after a combiner do, cross-fitted together with it.
+
+    Args:
+        combiner: name of the score of what they follow.
+        calibrated: name of the score with the calibration; None where there is none.
+        sets: of `ConformalSets`; None where it is not among them.
+        answered: of `Abstain`; likewise.
+    """
+
+    combiner: str
+    calibrated: str | None
+    sets: Sets | None
+    answered: Answered | None
+
+
+@dataclasses.dataclass(frozen=True)
 class Analysis:
     """What a comparison found besides scores. All of it is of rows that no fit saw.
 
     Args:
         classes: names, in the order of the confusion matrix.
         confusion: (classes, classes) rows by true class, columns by the answer of what is chosen: how many rows each.
-        calibration: of what is chosen, the best member and the plain mean.
+        calibration: of what is chosen, calibrated first where a stage does that, the best member and the plain mean.
         risk_coverage: of the same.
         diversity: of the members; None where there is one.
         contributions: of each member; empty where there is one.
@@ -188,6 +241,7 @@ class Analysis:
         cost_unit: "ms a row", "parameters" or "members".
         uncertainty: None where members give labels only.
         slices: by class, by group where there are groups, by confidence.
+        staged: what the stages after the combiner do; None where there are none.
     """
 
     classes: tuple[str, ...]
@@ -201,3 +255,4 @@ class Analysis:
     cost_unit: str
     uncertainty: Uncertainty | None
     slices: tuple[Slice, ...]
+    staged: Staged | None = None

@@ -36,6 +36,10 @@ class Priced(NamedTuple):
     costs: Costs
     unit: str
 
+    def only(self, positions: IntArray) -> Priced:
+        """Return the costs of some of the members."""
+        return Priced(self.costs[positions], self.unit)
+
 
 def as_costs(given: Mapping[str, float] | Sequence[float] | None, predictions: Predictions) -> Priced:
     """Return the members' costs: as given, as measured, their parameters, or one each.
@@ -88,6 +92,12 @@ def check_budget(budget: Budget, priced: Priced, members: Sequence[str]) -> None
             f"{priced.costs[cheapest]:.3g} ms. Give more, or leave the budget out."
         )
         raise KerasembleError(msg)
+
+
+def affordable(budget: Budget, priced: Priced, members: Sequence[str]) -> tuple[str, ...]:
+    """Return the members that are within the budget alone: no other can be kept, alone or among several."""
+    most = np.inf if budget.cost is None else budget.cost * (1 + 1e-9)
+    return tuple(name for name, cost in zip(members, priced.costs, strict=True) if cost <= most)
 
 
 def pool_within(budget: Budget, priced: Priced, rows: Rows, division: IntArray | None) -> Pool | None:

@@ -11,25 +11,28 @@ import numpy.typing as npt
 
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.chain import Chain, with_stages
 from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.combiners.recipes import label
+from kerasemble.combiners.stages.base import Stage
 from kerasemble.core.arrays import IntArray, first
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import ClassWeight
-from kerasemble.evaluation.budget import Budget, as_costs, check_budget, pool_within
+from kerasemble.evaluation.budget import Budget, Priced, affordable, as_costs, check_budget, pool_within
 from kerasemble.evaluation.candidates import as_combiners, default_among, default_combiners, names_of, with_mean
 from kerasemble.evaluation.choice import Taken
 from kerasemble.evaluation.crossfit import Pool, cross_fit
 from kerasemble.evaluation.folds import make_folds
-from kerasemble.evaluation.metrics import MetricName, metrics_of
+from kerasemble.evaluation.metrics import Metric, MetricName, metrics_of
 from kerasemble.evaluation.nested import Candidates, cross_fit_choice, take_on_all
 from kerasemble.evaluation.picks import picks_of
 from kerasemble.evaluation.report import Report
 from kerasemble.evaluation.scored import Rows, Scored, Table, best_on_others
+from kerasemble.evaluation.staged import score_stages
 from kerasemble.evaluation.summed import as_members, report_of, rows_of
 from kerasemble.evaluation.suspicions import lone_member
-from kerasemble.evaluation.verdict import by_confidence, verdict_of
+from kerasemble.evaluation.verdict import by_confidence, of_stages, verdict_of, within_limits
 
 PLAIN_MEAN = "average"
 
@@ -48,6 +51,7 @@ class Settings(NamedTuple):
     costs: Mapping[str, float] | Sequence[float] | None = None
     budget: float | None = None
     max_members: int | None = None
+    stages: Sequence[Stage] = ()
 
 
 class Compared(NamedTuple):
@@ -82,6 +86,7 @@ def compare(
     costs: Mapping[str, float] | Sequence[float] | None = None,
     budget: float | None = None,
     max_members: int | None = None,
+    stages: Sequence[Stage] = (),
 ) -> Report:
     """Score members and combiners on the same rows, and say whether combining is worth it.
 
@@ -111,8 +116,10 @@ def compare(
             the accuracy is the balanced accuracy.
         costs: of the members in milliseconds a row, in order or by name; as they were measured where left out.
         budget: what all members that are kept may cost in milliseconds a row. They are picked in each fold by the
-            others.
+            others. A member that alone costs more is left out of the comparison.
         max_members: how many members may be kept; likewise.
+        stages: what follows what is chosen, such as `Temperature()`; cross-fitted together with it. Combiners are
+            compared without them.
 
     Returns:
         The scores, the intervals and the verdict; it prints itself.
@@ -129,7 +136,7 @@ def compare(
         'keep b: no combination is better (log loss 0.290 against 0.297 of average).'
     """
     settings = Settings(
-        cv, repeats, groups, metrics, seed, prefer, sample_weight, class_weight, costs, budget, max_members
+        cv, repeats, groups, metrics, seed, prefer, sample_weight, class_weight, costs, budget, max_members, stages
     )
     found = compared(predictions, y, combiners, settings)
     for warning in found.report.warnings:
@@ -148,50 +155,97 @@ def compared(
     Raises:
         KerasembleError: as `compare`.
     """
-    cv, prefer, seed = settings.cv, settings.prefer, settings.seed
-    rows, groups = rows_of(predictions, y, settings.groups, settings.sample_weight, settings.class_weight)
-    seen = rows.predictions
-    if seen.samples < 2 or cv < 2 or settings.repeats == 0:
-        msg = f"Cross-fitting needs two labelled rows and two folds. Received: {seen.samples} rows, cv={cv}."
-        raise KerasembleError(msg)
-    recipes = with_mean(default_combiners(seen) if combiners is None else as_combiners(combiners))
-    candidates = Candidates(recipes, names_of(recipes), default_among(recipes, seen))
-    _check_candidates(rows, candidates, prefer)
-    metrics, undefined = metrics_of(settings.metrics, seen, rows.labels)
-    priced, limits = as_costs(settings.costs, seen), Budget(settings.budget, settings.max_members)
-    check_budget(limits, priced, seen.members)
-    folds = make_folds(rows.labels, rows.groups, cv, settings.repeats, seed)
-    pools = [pool_within(limits, priced, rows, division) for division in folds]
+    plan = _plan(predictions, y, combiners, settings)
+    rows, candidates, folds = plan.rows, plan.candidates, plan.folds
+    seen, prefer = rows.predictions, settings.prefer
+    pools = [plan.pool(division) for division in folds]
     table = _table(rows, candidates, folds, pools)
-    taken = take_on_all(table, candidates) if prefer is None else Taken("combiner", recipes.index(prefer))
-    choice = (
-        cross_fit_choice(table, candidates, folds, lambda parts: pool_within(limits, priced, rows, parts))
-        if prefer is None
-        else None
-    )
-    kept = pool_within(limits, priced, rows, None)
-    members = seen.members if kept is None else kept(())
-    recipe = Average() if taken.kind == "member" else recipes[taken.position]
-    members = (seen.members[taken.position],) if taken.kind == "member" else members
+    if prefer is None:
+        taken, choice = take_on_all(table, candidates), cross_fit_choice(table, candidates, folds, plan.pool)
+    else:
+        taken, choice = Taken("combiner", candidates.recipes.index(prefer)), None
+    alone = taken.kind == "member"
+    recipe = Average() if alone else candidates.recipes[taken.position]
+    kept = plan.pool(None)
+    members = (seen.members[taken.position],) if alone else seen.members if kept is None else kept(())
+    recipe = with_stages(recipe, settings.stages)
     fitted = recipe.fit(seen.only(members), rows.labels, sample_weight=rows.weights)
-    if taken.kind == "combiner":
-        left_out = tuple(name for name in seen.members if name not in fitted.members)
+    if not alone:
+        left_out = tuple(name for name in predictions.members if name not in fitted.members)
         fitted = dataclasses.replace(fitted, left_out=left_out)
-    report = report_of(table, taken, metrics, priced, groups, seed)
+    staged = None
+    if isinstance(recipe, Chain) and settings.stages:
+        name = (table.members if alone else table.combined)[taken.position].name
+        # A member that is kept is the same one for every fold.
+        pool = (lambda _unseen: members) if alone else pools[0]
+        staged, calibrated = score_stages(recipe, name, rows, folds[0], pool)
+        table = table if calibrated is None else table._replace(combined=[*table.combined, calibrated])
+    report = report_of(table, taken, plan.metrics, plan.priced, plan.groups, settings.seed, staged)
     report = dataclasses.replace(
         report,
         folds=int(folds.max()) + 1,
         repeats=len(folds),
-        warnings=(*lone_member(predictions), *report.warnings, *undefined),
-        fitted=f"{fitted!r}." if taken.kind == "combiner" else "",
-        weights=fitted.weights if taken.kind == "combiner" else None,
+        warnings=(*lone_member(predictions), *report.warnings, *plan.undefined),
+        fitted="" if alone and staged is None else f"{fitted!r}.",
+        weights=None if alone else fitted.weights,
         choice=choice,
     )
     verdict = verdict_of(table, report, taken, asked=prefer is not None)
-    if taken.kind == "combiner" and report.chosen.gain.low > 0 and not limits.limits:
+    if not alone and report.chosen.gain.low > 0 and not plan.limits.limits:
         own = table.combined[taken.position]
-        verdict += by_confidence(recipe, own, report.best_member.name, rows, folds[0])
+        verdict += by_confidence(candidates.recipes[taken.position], own, report.best_member.name, rows, folds[0])
+    verdict += within_limits(plan.limits, plan.priced, seen.members, fitted.members, plan.beyond) + of_stages(report)
     return Compared(dataclasses.replace(report, verdict=verdict), recipe, members, fitted)
+
+
+class _Plan(NamedTuple):
+    """What is compared on which rows, by what, and within which limits."""
+
+    rows: Rows
+    groups: tuple[str, ...] | None
+    candidates: Candidates
+    metrics: tuple[Metric, ...]
+    undefined: tuple[str, ...]
+    limits: Budget
+    priced: Priced
+    beyond: tuple[str, ...]
+    folds: IntArray
+
+    def pool(self, division: IntArray | None) -> Pool | None:
+        """Return which members are kept, by which folds are unseen; None where nothing is limited."""
+        return pool_within(self.limits, self.priced, self.rows, division)
+
+
+def _plan(
+    predictions: Predictions, y: npt.ArrayLike, combiners: Iterable[Combiner | str] | None, settings: Settings
+) -> _Plan:
+    """Return what is to be done, all of it checked.
+
+    Raises:
+        KerasembleError: as `compare`.
+    """
+    rows, groups = rows_of(predictions, y, settings.groups, settings.sample_weight, settings.class_weight)
+    if rows.predictions.samples < 2 or settings.cv < 2 or settings.repeats == 0:
+        msg = (
+            "Cross-fitting needs two labelled rows and two folds. "
+            f"Received: {rows.predictions.samples} rows, cv={settings.cv}."
+        )
+        raise KerasembleError(msg)
+    priced, limits = as_costs(settings.costs, predictions), Budget(settings.budget, settings.max_members)
+    check_budget(limits, priced, predictions.members)
+    within = affordable(limits, priced, predictions.members)
+    beyond = tuple(name for name in predictions.members if name not in within)
+    if beyond:
+        # They cannot be kept, not even alone: so none of them is the best member either.
+        rows = rows._replace(predictions=rows.predictions.only(within))
+        priced = priced.only(predictions.positions(within))
+    seen = rows.predictions
+    recipes = with_mean(default_combiners(seen) if combiners is None else as_combiners(combiners))
+    candidates = Candidates(recipes, names_of(recipes), default_among(recipes, seen))
+    _check_candidates(rows, candidates, settings.prefer)
+    metrics, undefined = metrics_of(settings.metrics, seen, rows.labels)
+    folds = make_folds(rows.labels, rows.groups, settings.cv, settings.repeats, settings.seed)
+    return _Plan(rows, groups, candidates, metrics, undefined, limits, priced, beyond, folds)
 
 
 def _table(rows: Rows, candidates: Candidates, folds: IntArray, pools: Sequence[Pool | None]) -> Table:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from itertools import combinations
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.core.arrays import FloatArray, IntArray
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights
@@ -45,11 +46,33 @@ def cross_fit(
         return combiner.fit(predictions)(predictions)
     left_out = [(int(fold),) for fold in np.unique(folds)]
     result: FloatArray | None = None
-    for _, rows, answers in _fits(combiner, predictions, labels, folds, weights, left_out, pool):
+    for _, rows, fitted, unseen in _fits(combiner, predictions, labels, folds, weights, left_out, pool):
+        answers = fitted(unseen)
         if result is None:
             result = np.empty((predictions.samples, *answers.shape[1:]), dtype=answers.dtype)
         result[rows] = answers
     return np.empty(0) if result is None else result
+
+
+def cross_fit_outputs(
+    combiner: Combiner,
+    predictions: Predictions,
+    labels: IntArray,
+    folds: IntArray,
+    weights: RowWeights,
+    pool: Pool | None = None,
+) -> dict[str, npt.NDArray[Any]]:
+    """Return all outputs by name (samples, ...), each row's from a fit to the folds that it is not in.
+
+    As `cross_fit`, for a combiner with stages.
+    """
+    left_out = [(int(fold),) for fold in np.unique(folds)]
+    parts = [
+        (rows, fitted.outputs(unseen))
+        for _, rows, fitted, unseen in _fits(combiner, predictions, labels, folds, weights, left_out, pool)
+    ]
+    order = np.argsort(np.concatenate([rows for rows, _ in parts]), kind="stable")
+    return {name: np.concatenate([outputs[name] for _, outputs in parts])[order] for name in parts[0][1]}
 
 
 def losses_without(
@@ -74,7 +97,8 @@ def losses_without(
     result = [np.full((len(numbers), len(labels)), np.nan, dtype=np.float32) for _ in losses]
     place = {int(number): index for index, number in enumerate(numbers)}
     pairs = list(combinations(place, 2))
-    for pair, rows, answers in _fits(combiner, predictions, labels, folds, weights, pairs, pool):
+    for pair, rows, fitted, unseen in _fits(combiner, predictions, labels, folds, weights, pairs, pool):
+        answers = fitted(unseen)
         for loss, into in zip(losses, result, strict=True):
             values = loss(answers, labels[rows])
             for own_fold, other in (pair, pair[::-1]):
@@ -91,8 +115,8 @@ def _fits(
     weights: RowWeights,
     left_out: Sequence[tuple[int, ...]],
     pool: Pool | None,
-) -> Iterator[tuple[tuple[int, ...], IntArray, FloatArray]]:
-    """Yield for each of several sets of folds: the set, its rows, and their probabilities by a fit to all others."""
+) -> Iterator[tuple[tuple[int, ...], IntArray, FittedCombiner, Predictions]]:
+    """Yield for each of several sets of folds: the set, its rows, a fit to all others, and the rows' predictions."""
     of_members: dict[tuple[str, ...], list[tuple[int, ...]]] = {}
     for each in left_out:
         of_members.setdefault(predictions.members if pool is None else pool(each), []).append(each)
@@ -106,7 +130,7 @@ def _fits(
         else:
             fitted = [combiner.fit(seen)] * len(sets)
         for each, rows, fit in zip(sets, inside, fitted, strict=True):
-            yield each, rows, fit(seen.rows(rows))
+            yield each, rows, fit, seen.rows(rows)
 
 
 def _without(weights: RowWeights, rows: IntArray) -> RowWeights:

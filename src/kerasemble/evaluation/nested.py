@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from kerasemble.combiners.base import Combiner
-from kerasemble.core.arrays import IntArray
+from kerasemble.core.arrays import FloatArray, IntArray
 from kerasemble.evaluation.choice import Evidence, Taken, take
 from kerasemble.evaluation.crossfit import Pool, losses_without
 from kerasemble.evaluation.picks import Picks
@@ -74,20 +74,24 @@ def cross_fit_choice(
             answers = entry.answers[min(index, len(entry.answers) - 1)][inside]
             losses[inside] += losses_of(answers, rows.labels[inside], measure) / len(folds)
             taken.append(entry.name)
-    own = _picks_of_choices(table, taken, folds % _PARTS).variance(
-        np.stack([each.losses(rows.labels, measure) for each in table.entries]), rows.weights, rows.groups
-    )
-    of_member = table.added(np.stack([each.losses(rows.labels, measure) for each in table.members]))
     best, mean = (each.losses(rows.labels, measure) for each in (table.best_member, table.mean))
-    gains = (rows.gain(best, losses, own + of_member), rows.gain(mean, losses, own))
-    return Choice(rows.mean(losses), *gains, tuple(taken))
+    combiners = [each.losses(rows.labels, measure) for each in table.combined]
+    shares = _shares_of_choices(table, taken)
+    own = Picks(folds, np.broadcast_to(shares, (*table.picks.shares.shape[:2], len(shares)))).variance(
+        np.stack([*combiners, best]), rows.weights, rows.groups
+    )
+    # Where a member is kept it is the one that the gain is over, so that which it is tells nothing of that gain.
+    kept = float(shares[-1])
+    of_member = table.added(np.stack([each.losses(rows.labels, measure) for each in table.members]))
+    over_best = rows.gain(best, losses, own + (1 - kept) * of_member)
+    over_mean = rows.gain(mean, losses, own + kept * of_member)
+    return Choice(rows.mean(losses), over_best, over_mean, tuple(taken))
 
 
-def _picks_of_choices(table: Table, taken: Sequence[str], parts: IntArray) -> Picks:
-    """Return how often each entry was taken, for all parts alike: what to take is too slow to be drawn many times."""
-    counts = np.array([taken.count(each.name) for each in table.entries])
-    count = int(parts.max()) + 1
-    return Picks(parts, np.broadcast_to(counts / len(taken), (len(parts), count, len(counts))))
+def _shares_of_choices(table: Table, taken: Sequence[str]) -> FloatArray:
+    """Return how often each combiner was taken, and last a member: of all parts, as it is too slow to be drawn."""
+    counts = [taken.count(each.name) for each in table.combined]
+    return np.array([*counts, len(taken) - sum(counts)]) / len(taken)
 
 
 def _choices(table: Table, candidates: Candidates, division: IntArray, pool: Pool | None) -> list[Taken]:

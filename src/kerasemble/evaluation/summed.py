@@ -13,6 +13,7 @@ from kerasemble.core.labels import encode_labels
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import ClassWeight, row_weights
 from kerasemble.evaluation.analyse import analyse
+from kerasemble.evaluation.analysis import Staged
 from kerasemble.evaluation.budget import Priced
 from kerasemble.evaluation.choice import Taken
 from kerasemble.evaluation.differences import differences_of, values_of
@@ -61,7 +62,13 @@ def as_members(predictions: Predictions) -> list[Scored]:
 
 
 def report_of(
-    table: Table, taken: Taken, metrics: Sequence[Metric], priced: Priced, groups: Sequence[str] | None, seed: int
+    table: Table,
+    taken: Taken,
+    metrics: Sequence[Metric],
+    priced: Priced,
+    groups: Sequence[str] | None,
+    seed: int,
+    staged: Staged | None = None,
 ) -> Report:
     """Return the report on a table, with no verdict yet.
 
@@ -72,6 +79,7 @@ def report_of(
         priced: what members cost.
         groups: names, where rows are grouped.
         seed: of what is drawn at random.
+        staged: what stages after the chosen do.
     """
     rows, seen = table.rows, table.rows.predictions
     scores = _scores(table, metrics)
@@ -90,7 +98,7 @@ def report_of(
         readings=_readings(seen),
         measure=rows.measure,
         differences=differences_of(table, chosen.name, metrics, seed),
-        analysis=analyse(table, chosen.name, best_member.name, priced, groups, seed),
+        analysis=analyse(table, chosen.name, best_member.name, priced, groups, seed, staged),
         sample=sample_of(rows, seed),
     )
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Sequence
 
 import numpy as np
 
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.recipes import with_options
-from kerasemble.core.arrays import IntArray
+from kerasemble.core.arrays import IntArray, first
 from kerasemble.core.metrics import log_losses
+from kerasemble.evaluation.budget import Budget, Priced
 from kerasemble.evaluation.choice import Taken
 from kerasemble.evaluation.crossfit import cross_fit
 from kerasemble.evaluation.report import Report
@@ -42,7 +44,9 @@ def verdict_of(table: Table, report: Report, taken: Taken, *, asked: bool) -> st
 
 def _keep_a_member(report: Report) -> str:
     chosen, measure = report.chosen, report.measure
-    candidates = [each for each in report.scores if each.kind == "combiner"]
+    staged = report.analysis.staged if report.analysis is not None else None
+    calibrated = None if staged is None else staged.calibrated
+    candidates = [each for each in report.scores if each.kind == "combiner" and each.name != calibrated]
     if len(report.scores) - len(candidates) == 1:
         return f"{chosen.name} is the only member: {measure} {chosen.loss(measure):.3f}."
     if not candidates:
@@ -97,6 +101,54 @@ def _against_the_mean(table: Table, report: Report) -> str:
     if gain <= 0:
         return f" It is no better than {than}: keep {mean.name} ({low:.3f} to {high:.3f})."
     return f" Against {than} the gain of {gain:.3f} may be chance ({low:.3f} to {high:.3f})."
+
+
+def within_limits(
+    limits: Budget, priced: Priced, names: Sequence[str], kept: Sequence[str], beyond: Sequence[str]
+) -> str:
+    """Return a sentence on which members are kept, where that is limited.
+
+    Args:
+        limits: of cost and number.
+        priced: what members cost.
+        names: of these.
+        kept: names of those that are kept.
+        beyond: names of members that alone cost more, of which nothing is compared.
+    """
+    if not limits.limits:
+        return ""
+    cost = sum(float(priced.costs[list(names).index(name)]) for name in kept)
+    allowed = [] if limits.cost is None else [f"{limits.cost:g} ms a row"]
+    allowed += [] if limits.members is None else [f"{limits.members} member{'s' * (limits.members > 1)}"]
+    price = f", at {cost:.3g} {priced.unit}" if priced.unit != "members" else ""
+    said = f" Within {' and '.join(allowed)}: {' + '.join(kept)}{price}."
+    more = f" {first(beyond)} alone cost{'s' * (len(beyond) == 1)} more, and took no part." if beyond else ""
+    return said + more
+
+
+def of_stages(report: Report) -> str:
+    """Return sentences on what stages after the combiner do, nothing where there are none."""
+    staged = report.analysis.staged if report.analysis is not None else None
+    if staged is None:
+        return ""
+    said = []
+    if staged.calibrated is not None:
+        before, after = report[staged.combiner].log_loss, report[staged.calibrated].log_loss
+        without = "" if before is None else f" against {before:.3f} without"
+        said.append(f"{staged.calibrated}: log loss {after:.3f}{without}.")
+    if staged.sets is not None:
+        sets = staged.sets
+        said.append(
+            f"The sets hold the true class in {sets.held:.1%} of the rows ({sets.asked:.1%} asked for), by "
+            f"{sets.size:.2f} classes on average."
+        )
+    if staged.answered is not None:
+        answered = staged.answered
+        wrong = (
+            "" if answered.wrong is None else f", of which {answered.wrong:.1%} are wrong ({answered.risk:.1%} allowed)"
+        )
+        said.append(f"It answers {answered.coverage:.1%} of the rows{wrong}, and abstains from the others.")
+    return "".join(f" {sentence}" for sentence in said)
 
 
 def by_confidence(combiner: Combiner, combined: Scored, best: str, rows: Rows, folds: IntArray) -> str:

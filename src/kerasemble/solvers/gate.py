@@ -10,6 +10,7 @@ import numpy.typing as npt
 from kerasemble.core.arrays import CLIP, FloatArray, IntArray, blocks
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights
+from kerasemble.solvers.lbfgs import Options, minimise_lbfgs
 from kerasemble.solvers.quadratic import Vector
 
 # The gradient's largest entry at which to stop. Arrays learned from rows in another order then agree to 1e-6.
@@ -66,8 +67,6 @@ def solve_gate(
     Reference:
         Jacobs, Jordan, Nowlan and Hinton 1991, Neural Computation 3(1).
     """
-    from scipy.optimize import minimize
-
     members, classes = len(predictions.members), len(predictions.classes)
     origin = np.concatenate([start, np.zeros(members * classes * members)])
     shares = weights / weights.sum()
@@ -99,19 +98,13 @@ def solve_gate(
         return loss, gradient
 
     values = [evaluate(origin)[0]]
-    found = minimize(
+    remembered = max(_LEAST_REMEMBERED, min(_REMEMBERED, _MOST_NUMBERS // len(origin)))
+    found = minimise_lbfgs(
         evaluate,
         origin,
-        jac=True,
-        method="L-BFGS-B",
+        Options(_MAX_STEPS, 2 * _MAX_STEPS, remembered, steepest),
         callback=lambda intermediate_result: values.append(float(intermediate_result.fun)),
-        options={
-            "maxiter": _MAX_STEPS,
-            "maxfun": 2 * _MAX_STEPS,
-            "maxcor": max(_LEAST_REMEMBERED, min(_REMEMBERED, _MOST_NUMBERS // len(origin))),
-            "ftol": 0.0,
-            "gtol": steepest,
-        },
+        numbers=members * predictions.samples * classes,
     )
     converged = bool(np.abs(found.jac).max() <= max(steepest, _STEEPEST_WORTH_SAYING))
     gate = found.x[members:].reshape(members, classes, members)

@@ -10,6 +10,7 @@ import numpy as np
 from kerasemble.core.arrays import CLIP, IntArray, blocks
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights
+from kerasemble.solvers.lbfgs import Options, minimise_lbfgs
 from kerasemble.solvers.newton import Solution
 from kerasemble.solvers.quadratic import Matrix, Vector
 
@@ -121,12 +122,7 @@ def solve_multinomial(
 
     Returns:
         The solution, whose weights are (width, classes) and whose Hessian is empty.
-
-    Reference:
-        Liu and Nocedal 1989, Mathematical Programming 45.
     """
-    from scipy.optimize import minimize
-
     shares = weights / weights.sum()
     scale = 1 / np.sqrt(basis.curvature + 2 * ridge)[:, None]
     seen = _Seen(np.inf, np.inf, center)
@@ -151,8 +147,8 @@ def solve_multinomial(
     evaluate(begin.ravel())
     values.append(seen.value)
     if seen.gap > gap:
-        options = {"maxiter": _MAX_STEPS, "maxfun": 3 * _MAX_STEPS, "maxcor": _MEMORY, "ftol": 0.0, "gtol": 0.0}
-        minimize(evaluate, begin.ravel(), jac=True, method="L-BFGS-B", callback=accept, options=options)
+        options = Options(_MAX_STEPS, 3 * _MAX_STEPS, _MEMORY)
+        minimise_lbfgs(evaluate, begin.ravel(), options, callback=accept, numbers=features.samples * features.width)
     return Solution(seen.at, seen.gap, tuple(values), np.empty((0, 0)))
 
 

@@ -1,0 +1,75 @@
+"""What the stages after a combiner do, on rows that neither they nor the combiner saw."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kerasemble.combiners.chain import Chain
+from kerasemble.combiners.recipes import label
+from kerasemble.combiners.stages.abstain import Abstain
+from kerasemble.combiners.stages.conformal_sets import ConformalSets
+from kerasemble.core.arrays import IntArray
+from kerasemble.evaluation.analysis import Answered, Sets, Staged
+from kerasemble.evaluation.crossfit import Pool, cross_fit_outputs
+from kerasemble.evaluation.scored import Rows, Scored
+
+
+def score_stages(
+    chain: Chain, name: str, rows: Rows, folds: IntArray, pool: Pool | None
+) -> tuple[Staged, Scored | None]:
+    """Return what a chain's stages do, and the calibrated answers as something to score, None without a calibrator.
+
+    The whole chain is fitted to all folds but one for each fold: so no threshold, temperature or weight has seen the
+    row that it is judged on.
+
+    Args:
+        chain: the combiner and its stages.
+        name: of the combiner, or of the member that is kept, in the report.
+        rows: with labels.
+        folds: (samples,) the fold of each row.
+        pool: which members are combined for a fold, where they are picked on the others; all where left out.
+    """
+    outputs = cross_fit_outputs(chain, rows.predictions, rows.labels, folds, rows.weights, pool)
+    calibrators = [label(stage) for stage in chain.stages if stage.output is None]
+    calibrated = f"{name}, then {' and '.join(calibrators)}" if calibrators else None
+    found = Staged(
+        combiner=name,
+        calibrated=calibrated,
+        sets=next((_sets(each, outputs, rows) for each in chain.stages if isinstance(each, ConformalSets)), None),
+        answered=next((_answered(each, outputs, rows) for each in chain.stages if isinstance(each, Abstain)), None),
+    )
+    entry = None if calibrated is None else Scored(calibrated, "combiner", (outputs["probabilities"],))
+    return found, entry
+
+
+def _sets(stage: ConformalSets, outputs: dict[str, npt.NDArray[Any]], rows: Rows) -> Sets:
+    """Return how often the sets hold the true class, and how large they are."""
+    inside = outputs["prediction_set"]
+    held = inside[np.arange(len(rows.labels)), rows.labels].astype(np.float64)
+    sizes, classes = inside.sum(axis=-1), inside.shape[-1]
+    mass = np.bincount(rows.labels, rows.weights, classes)
+    of_class = np.bincount(rows.labels, rows.weights * held, classes)
+    shares = np.bincount(sizes, rows.weights, classes + 1) / rows.weights.sum()
+    return Sets(
+        asked=stage.coverage,
+        held=rows.mean(held),
+        size=rows.mean(sizes.astype(np.float64)),
+        shares=tuple(shares.tolist()),
+        held_by_class=tuple(float(one / all_) if all_ else None for one, all_ in zip(of_class, mass, strict=True)),
+    )
+
+
+def _answered(stage: Abstain, outputs: dict[str, npt.NDArray[Any]], rows: Rows) -> Answered:
+    """Return how many rows are answered, and how many of these wrongly."""
+    kept = ~outputs["abstain"]
+    wrong = outputs["probabilities"].argmax(axis=-1) != rows.labels
+    mass = float(rows.weights @ kept)
+    return Answered(
+        risk=stage.risk,
+        confidence=stage.confidence,
+        coverage=mass / float(rows.weights.sum()),
+        wrong=float(rows.weights @ (kept & wrong)) / mass if mass else None,
+    )
