@@ -19,7 +19,7 @@ APART = tests/hostile tests/good tests/legacy tests/ray
 demo: $(VENV)/package.done
 	$(VENV)/bin/kerasemble demo
 
-test: $(VENV)/package.done $(VENV)/test.done $(BACKENDS:%=$(VENV)/%.done)
+test: $(VENV)/package.done $(VENV)/test.done $(VENV)/peers.done $(BACKENDS:%=$(VENV)/%.done)
 	@set -e; marks=""; for backend in $(BACKENDS); do \
 		echo "== tests on $$backend"; \
 		KERAS_BACKEND=$$backend $(PYTEST) -n $(WORKERS) --dist loadfile -m "$$marks" --durations=5 $(APART:%=--ignore=%) tests --pyargs kerasemble; \
@@ -73,6 +73,11 @@ clean:
 # The package is built and installed as users get it, so that what is tested is the wheel.
 $(VENV)/package.done: $(VENV)/run.done $(SOURCES)
 	$(PIP) --no-deps --no-build-isolation --force-reinstall .
+	@touch $@
+
+# Peers ask for frameworks that nothing here needs.
+$(VENV)/peers.done: requirements/peers.txt requirements/constraints.txt | $(VENV)/bin/python
+	$(PIP) --no-deps --requirement $<
 	@touch $@
 
 # tf_keras asks for the whole of TensorFlow by name, of which the CPU's build is there.

@@ -26,7 +26,7 @@ from kerasemble.combiners.chain import Chain
 from kerasemble.core.metrics import log_losses
 from kerasemble.core.predictions import Predictions
 from kerasemble.evaluation.candidates import default_among, default_combiners, names_of, with_mean
-from kerasemble.evaluation.compare import _table
+from kerasemble.evaluation.compare import cross_fitted
 from kerasemble.evaluation.folds import make_folds
 from kerasemble.evaluation.nested import Candidates, cross_fit_choice, take_on_all
 from kerasemble.evaluation.scored import Rows
@@ -98,7 +98,7 @@ def repetitions(case: Case, count: int, seed: int) -> dict[str, float]:
         candidates = Candidates(recipes, names_of(recipes), default_among(recipes, seen))
         folds = make_folds(y, None, 5, None, index)
         pools = [None] * len(folds)
-        table = _table(rows, candidates, folds, pools)
+        table = cross_fitted(rows, candidates, folds, pools)
         choice = cross_fit_choice(table, candidates, folds, lambda _parts: None)
         taken = take_on_all(table, candidates)
         entry = (table.members if taken.kind == "member" else table.combined)[taken.position]
@@ -139,7 +139,7 @@ def fits() -> dict[str, float]:
         single[name] = time.perf_counter() - began
     folds = make_folds(y, None, 10, None, 0)
     began = time.perf_counter()
-    table = _table(rows, candidates, folds, [None])
+    table = cross_fitted(rows, candidates, folds, [None])
     once = time.perf_counter() - began
     cross_fit_choice(table, candidates, folds, lambda _parts: None)
     whole = time.perf_counter() - began

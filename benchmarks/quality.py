@@ -27,7 +27,8 @@ from kerasemble.combiners.recipes import label
 from kerasemble.core.metrics import hits, log_losses
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.tasks import Task
-from kerasemble.evaluation.compare import Settings, compared
+from kerasemble.evaluation.compare import compared
+from kerasemble.evaluation.plan import Settings
 
 ROWS = {"digits": (50, 100, 200, 500), "mnist": (50, 200, 1000, 4000), "xray": (50, 100, 200, 500)}
 ROWS_OF_VOTES = {"cifar-votes": (50, 200, 1000)}

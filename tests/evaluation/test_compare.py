@@ -24,9 +24,10 @@ from kerasemble.core.errors import KerasembleError, KerasembleWarning
 from kerasemble.core.metrics import log_losses
 from kerasemble.core.predictions import Predictions
 from kerasemble.evaluation.candidates import default_combiners
-from kerasemble.evaluation.compare import Settings, compare, compared
+from kerasemble.evaluation.compare import compare, compared
 from kerasemble.evaluation.crossfit import cross_fit
 from kerasemble.evaluation.folds import stratified_folds
+from kerasemble.evaluation.plan import Settings
 from kerasemble.evaluation.report import Report
 from kerasemble.evaluation.score import score
 from kerasemble.evaluation.significance import paired_interval

@@ -157,7 +157,9 @@ def test_the_interval_of_a_fixed_rule_holds_the_truth_nineteen_times_in_twenty(m
     repetitions, held = 300, 0
     for start in range(0, 200 * repetitions, 200):
         rows = slice(start, start + 200)
-        _, low, high = compare(many.rows(rows), labels[rows], [Average()], repeats=1)["average"].gain
+        _, low, high = compare(many.rows(rows), labels[rows], [Average()], repeats=1, metrics=["log loss"])[
+            "average"
+        ].gain
         held += low <= truth <= high
     # Three standard errors of a share of 0.95 in 300 are 0.038.
     assert held / repetitions == pytest.approx(0.95, abs=0.038)

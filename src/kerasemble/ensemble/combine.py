@@ -19,8 +19,9 @@ from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.ensemble.ensemble import Ensemble
 from kerasemble.evaluation.candidates import default_combiners
-from kerasemble.evaluation.compare import Settings, compared
+from kerasemble.evaluation.compare import compared
 from kerasemble.evaluation.metrics import MetricName
+from kerasemble.evaluation.plan import Settings
 from kerasemble.members.member import Member, Source, as_members
 from kerasemble.scoring.check import Checked, look
 from kerasemble.scoring.labels import labels_of

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -74,8 +75,8 @@ def check_budget(budget: Budget, priced: Priced, members: Sequence[str]) -> None
     Raises:
         KerasembleError: it is so.
     """
-    if budget.members is not None and budget.members < 1:
-        msg = f"max_members must be at least 1. Received: max_members={budget.members}."
+    if budget.members is not None and (not isinstance(budget.members, numbers.Integral) or budget.members < 1):
+        msg = f"max_members must be a whole number of at least 1. Received: max_members={budget.members}."
         raise KerasembleError(msg)
     if budget.cost is None:
         return

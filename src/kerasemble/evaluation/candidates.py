@@ -55,8 +55,11 @@ def as_combiners(given: Iterable[Combiner | str]) -> list[Combiner]:
     return made
 
 
-def names_of(combiners: Sequence[Combiner]) -> list[str]:
-    """Return each combiner's name in a sentence; with its options where two are of one kind."""
+def names_of(combiners: Sequence[Combiner], members: Sequence[str] = ()) -> list[str]:
+    """Return each combiner's name in a sentence; with its options where two are of one kind.
+
+    One that a member is called by too is told apart from it.
+    """
     kinds = [label(combiner) for combiner in combiners]
     pairs = zip(combiners, kinds, strict=True)
     names = [kind if kinds.count(kind) == 1 else repr(combiner) for combiner, kind in pairs]
@@ -64,4 +67,4 @@ def names_of(combiners: Sequence[Combiner]) -> list[str]:
     if alike:
         msg = f"Two of the combiners to compare are called alike: {first(alike)}. Give each once, functions by a name."
         raise KerasembleError(msg)
-    return names
+    return [f"{name} (combined)" if name in members else name for name in names]

@@ -27,6 +27,7 @@ class Evidence(NamedTuple):
         combiners: (combiners, rows) in the measure.
         log_losses: (combiners, rows), by which combiners are told apart: their probabilities show more by it, for
             members that give labels only too.
+        if_wrong: (combiners, rows) the log loss of each row if the most probable class were not the true one.
         weights: (rows,) how much each row counts.
         groups: (rows,) group numbers from 0, without gaps, or None.
         measure: the loss.
@@ -36,6 +37,7 @@ class Evidence(NamedTuple):
     best_member: Losses
     combiners: Losses
     log_losses: Losses
+    if_wrong: Losses
     weights: RowWeights
     groups: IntArray | None
     measure: Measure
@@ -49,13 +51,14 @@ class Taken(NamedTuple):
     not_surely: int | None = None
 
 
-def take(evidence: Evidence, default: int | None) -> Taken:
+def take(evidence: Evidence, default: int | None, mean: int) -> Taken:
     """Return what to use: the default combiner unless another is surely better, or a member where none is better.
 
     Args:
         evidence: the losses.
         default: position of the default among the combiners; None where it is not one of them, and then the lowest
             loss decides.
+        mean: position of the plain mean among them, which is taken where what learns is no better.
     """
     weights, baseline = evidence.weights, evidence.best_member
     shares = weights / weights.sum()
@@ -64,6 +67,9 @@ def take(evidence: Evidence, default: int | None) -> Taken:
         return best_member
     taken = _surely_best(evidence, default)
     means, picked = evidence.combiners @ shares, float(baseline @ shares)
+    # By error rate what learns may be no better, and is taken for its probabilities.
+    if evidence.measure == "log loss" and means[mean] <= means[taken.position]:
+        taken = Taken("combiner", mean)
     # By log loss a combination that is but the member itself is no reason to run the others.
     # By error rate surely so: few rows err, and of many members one errs in none of them by chance.
     if evidence.measure == "error rate":
@@ -84,7 +90,12 @@ def _surely_best(evidence: Evidence, default: int | None) -> Taken:
         return Taken("combiner", lowest)
     # What is not lower by enough need not be tested.
     worth = np.flatnonzero(means[default] - means > _WORTH_IT)
-    better = [i for i in worth if paired_interval(losses[default], losses[i], weights, evidence.groups).low > 0]
+    unseen = (evidence.if_wrong[default] - evidence.if_wrong) @ (weights / weights.sum())
+    better = [
+        index
+        for index in worth
+        if paired_interval(losses[default], losses[index], weights, evidence.groups, float(unseen[index])).low > 0
+    ]
     if better:
         return Taken("combiner", int(min(better, key=lambda index: means[index])))
     return Taken("combiner", default, lowest if lowest in worth else None)

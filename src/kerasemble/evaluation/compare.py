@@ -11,47 +11,27 @@ import numpy.typing as npt
 
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
-from kerasemble.combiners.chain import Chain, with_stages
+from kerasemble.combiners.chain import with_stages
 from kerasemble.combiners.fitted import FittedCombiner
-from kerasemble.combiners.recipes import label
 from kerasemble.combiners.stages.base import Stage
-from kerasemble.core.arrays import IntArray, first
-from kerasemble.core.errors import KerasembleError, warn
+from kerasemble.core.arrays import IntArray
+from kerasemble.core.errors import warn
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import ClassWeight
-from kerasemble.evaluation.budget import Budget, Priced, affordable, as_costs, check_budget, pool_within
-from kerasemble.evaluation.candidates import as_combiners, default_among, default_combiners, names_of, with_mean
+from kerasemble.evaluation.alone import best_alone
+from kerasemble.evaluation.analysis import Staged
 from kerasemble.evaluation.choice import Taken
 from kerasemble.evaluation.crossfit import Pool, cross_fit
-from kerasemble.evaluation.folds import make_folds
-from kerasemble.evaluation.metrics import Metric, MetricName, metrics_of
+from kerasemble.evaluation.metrics import MetricName
 from kerasemble.evaluation.nested import Candidates, cross_fit_choice, take_on_all
 from kerasemble.evaluation.picks import picks_of
+from kerasemble.evaluation.plan import Plan, Settings, plan_of
 from kerasemble.evaluation.report import Report
 from kerasemble.evaluation.scored import Rows, Scored, Table, best_on_others
 from kerasemble.evaluation.staged import score_stages
-from kerasemble.evaluation.summed import as_members, report_of, rows_of
+from kerasemble.evaluation.summed import as_members, report_of
 from kerasemble.evaluation.suspicions import lone_member
-from kerasemble.evaluation.verdict import by_confidence, of_stages, verdict_of, within_limits
-
-PLAIN_MEAN = "average"
-
-
-class Settings(NamedTuple):
-    """How is compared: the options of `compare`."""
-
-    cv: int = 5
-    repeats: int | None = None
-    groups: npt.ArrayLike | None = None
-    metrics: Sequence[MetricName] | None = None
-    seed: int = 0
-    prefer: Combiner | None = None
-    sample_weight: npt.ArrayLike | None = None
-    class_weight: ClassWeight | None = None
-    costs: Mapping[str, float] | Sequence[float] | None = None
-    budget: float | None = None
-    max_members: int | None = None
-    stages: Sequence[Stage] = ()
+from kerasemble.evaluation.verdict import of_stages, verdict_of, within_limits
 
 
 class Compared(NamedTuple):
@@ -155,101 +135,71 @@ def compared(
     Raises:
         KerasembleError: as `compare`.
     """
-    plan = _plan(predictions, y, combiners, settings)
-    rows, candidates, folds = plan.rows, plan.candidates, plan.folds
-    seen, prefer = rows.predictions, settings.prefer
-    pools = [plan.pool(division) for division in folds]
-    table = _table(rows, candidates, folds, pools)
+    plan = plan_of(predictions, y, combiners, settings)
+    rows, candidates, folds, prefer = plan.rows, plan.candidates, plan.folds, settings.prefer
+    table = cross_fitted(rows, candidates, folds, [plan.pool(division) for division in folds])
     if prefer is None:
         taken, choice = take_on_all(table, candidates), cross_fit_choice(table, candidates, folds, plan.pool)
     else:
         taken, choice = Taken("combiner", candidates.recipes.index(prefer)), None
-    alone = taken.kind == "member"
-    recipe = Average() if alone else candidates.recipes[taken.position]
-    kept = plan.pool(None)
-    members = (seen.members[taken.position],) if alone else seen.members if kept is None else kept(())
-    recipe = with_stages(recipe, settings.stages)
-    fitted = recipe.fit(seen.only(members), rows.labels, sample_weight=rows.weights)
-    if not alone:
-        left_out = tuple(name for name in predictions.members if name not in fitted.members)
-        fitted = dataclasses.replace(fitted, left_out=left_out)
-    staged = None
-    if isinstance(recipe, Chain) and settings.stages:
-        name = (table.members if alone else table.combined)[taken.position].name
-        # A member that is kept is the same one for every fold.
-        pool = (lambda _unseen: members) if alone else pools[0]
-        staged, calibrated = score_stages(recipe, name, rows, folds[0], pool)
-        table = table if calibrated is None else table._replace(combined=[*table.combined, calibrated])
-    report = report_of(table, taken, plan.metrics, plan.priced, plan.groups, settings.seed, staged)
+    recipe, fitted, members = _fit(plan, taken, settings.stages, predictions)
+    staged, calibrated = None, None
+    if settings.stages:
+        staged, calibrated = _score_stages(plan, table, taken, recipe)
+    scored = table if calibrated is None else table._replace(combined=[*table.combined, calibrated])
+    report = report_of(scored, taken, plan.metrics, plan.priced, plan.groups, settings.seed, staged)
+    keeps = taken.kind == "member"
     report = dataclasses.replace(
         report,
         folds=int(folds.max()) + 1,
         repeats=len(folds),
         warnings=(*lone_member(predictions), *report.warnings, *plan.undefined),
-        fitted="" if alone and staged is None else f"{fitted!r}.",
-        weights=None if alone else fitted.weights,
+        fitted="" if keeps and staged is None else f"{fitted!r}.",
+        weights=None if keeps else fitted.weights,
         choice=choice,
     )
-    verdict = verdict_of(table, report, taken, asked=prefer is not None)
-    if not alone and report.chosen.gain.low > 0 and not plan.limits.limits:
+    alone = None
+    if not keeps and (report.chosen.gain if choice is None else choice.gain).low > 0:
         own = table.combined[taken.position]
-        verdict += by_confidence(candidates.recipes[taken.position], own, report.best_member.name, rows, folds[0])
-    verdict += within_limits(plan.limits, plan.priced, seen.members, fitted.members, plan.beyond) + of_stages(report)
+        alone = best_alone(candidates.recipes[taken.position], own, report.best_member.name, rows, folds[0])
+    verdict = verdict_of(table, report, taken, asked=prefer is not None, alone=alone)
+    verdict += within_limits(plan.limits, plan.priced, rows.predictions.members, fitted.members, plan.beyond)
+    verdict += of_stages(report)
     return Compared(dataclasses.replace(report, verdict=verdict), recipe, members, fitted)
 
 
-class _Plan(NamedTuple):
-    """What is compared on which rows, by what, and within which limits."""
-
-    rows: Rows
-    groups: tuple[str, ...] | None
-    candidates: Candidates
-    metrics: tuple[Metric, ...]
-    undefined: tuple[str, ...]
-    limits: Budget
-    priced: Priced
-    beyond: tuple[str, ...]
-    folds: IntArray
-
-    def pool(self, division: IntArray | None) -> Pool | None:
-        """Return which members are kept, by which folds are unseen; None where nothing is limited."""
-        return pool_within(self.limits, self.priced, self.rows, division)
+def _fit(
+    plan: Plan, taken: Taken, stages: Sequence[Stage], given: Predictions
+) -> tuple[Combiner, FittedCombiner, tuple[str, ...]]:
+    """Return what is taken with its stages, the same fitted to all rows, and the members that it combines."""
+    rows, seen = plan.rows, plan.rows.predictions
+    pool = plan.pool(None)
+    keeps = taken.kind == "member"
+    members = (seen.members[taken.position],) if keeps else seen.members if pool is None else pool(())
+    recipe: Combiner = Average() if keeps else plan.candidates.recipes[taken.position]
+    recipe = with_stages(recipe, stages)
+    fitted = recipe.fit(seen.only(members), rows.labels, sample_weight=rows.weights)
+    left_out = () if keeps else tuple(name for name in given.members if name not in fitted.members)
+    return recipe, dataclasses.replace(fitted, left_out=left_out), members
 
 
-def _plan(
-    predictions: Predictions, y: npt.ArrayLike, combiners: Iterable[Combiner | str] | None, settings: Settings
-) -> _Plan:
-    """Return what is to be done, all of it checked.
+def _score_stages(plan: Plan, table: Table, taken: Taken, recipe: Combiner) -> tuple[Staged, Scored | None]:
+    """Return what the stages of what is taken do, and its calibrated answers, by the first division into folds."""
+    entry = (table.members if taken.kind == "member" else table.combined)[taken.position]
+    # A member that is kept is the same one for every fold.
+    pool = (lambda _unseen: (entry.name,)) if taken.kind == "member" else plan.pool(plan.folds[0])
+    return score_stages(recipe, entry.name, plan.rows, plan.folds[0], pool)
 
-    Raises:
-        KerasembleError: as `compare`.
+
+def cross_fitted(rows: Rows, candidates: Candidates, folds: IntArray, pools: Sequence[Pool | None]) -> Table:
+    """Return members as they are and combiners cross-fitted.
+
+    Args:
+        rows: with labels.
+        candidates: what is fitted.
+        folds: (repeats, samples) the fold of each row.
+        pools: for each division, which members are combined where some folds are unseen.
     """
-    rows, groups = rows_of(predictions, y, settings.groups, settings.sample_weight, settings.class_weight)
-    if rows.predictions.samples < 2 or settings.cv < 2 or settings.repeats == 0:
-        msg = (
-            "Cross-fitting needs two labelled rows and two folds. "
-            f"Received: {rows.predictions.samples} rows, cv={settings.cv}."
-        )
-        raise KerasembleError(msg)
-    priced, limits = as_costs(settings.costs, predictions), Budget(settings.budget, settings.max_members)
-    check_budget(limits, priced, predictions.members)
-    within = affordable(limits, priced, predictions.members)
-    beyond = tuple(name for name in predictions.members if name not in within)
-    if beyond:
-        # They cannot be kept, not even alone: so none of them is the best member either.
-        rows = rows._replace(predictions=rows.predictions.only(within))
-        priced = priced.only(predictions.positions(within))
-    seen = rows.predictions
-    recipes = with_mean(default_combiners(seen) if combiners is None else as_combiners(combiners))
-    candidates = Candidates(recipes, names_of(recipes), default_among(recipes, seen))
-    _check_candidates(rows, candidates, settings.prefer)
-    metrics, undefined = metrics_of(settings.metrics, seen, rows.labels)
-    folds = make_folds(rows.labels, rows.groups, settings.cv, settings.repeats, settings.seed)
-    return _Plan(rows, groups, candidates, metrics, undefined, limits, priced, beyond, folds)
-
-
-def _table(rows: Rows, candidates: Candidates, folds: IntArray, pools: Sequence[Pool | None]) -> Table:
-    """Return members as they are and combiners cross-fitted."""
     seen, labels = rows.predictions, rows.labels
     members = as_members(seen)
     losses = np.stack([each.losses(labels, rows.measure) for each in members])
@@ -263,24 +213,4 @@ def _table(rows: Rows, candidates: Candidates, folds: IntArray, pools: Sequence[
         combined.append(Scored(name, "combiner", tuple(answers if learns else answers[:1])))
     best = best_on_others(members, losses, rows.weights, folds)
     picks = picks_of(losses, rows.weights, folds, rows.groups)
-    return Table(rows, members, combined, best, picks, combined[candidates.names.index(PLAIN_MEAN)])
-
-
-def _check_candidates(rows: Rows, candidates: Candidates, prefer: Combiner | None) -> None:
-    """Refuse what cannot be compared, or cannot learn from these labels.
-
-    Raises:
-        KerasembleError: all rows are of one class and something has to be learned, or `prefer` is not compared.
-    """
-    recipes, classes = candidates.recipes, rows.predictions.classes
-    if prefer is not None and prefer not in recipes:
-        msg = f"prefer={prefer} is not among the combiners that are compared: {first(recipes)}. Add it to them."
-        raise KerasembleError(msg)
-    learns = next((each for each in recipes if each.given(rows.predictions.members) is None), None)
-    if learns is not None and (rows.labels == rows.labels[0]).all():
-        msg = (
-            f"All {len(rows.labels)} rows are labelled '{classes[rows.labels[0]]}', so a {label(learns)} can learn "
-            "nothing from them. Give rows of two classes or more. To score the members on these rows, compare only "
-            "combiners that learn nothing: combiners=['average'] (--combiner average)."
-        )
-        raise KerasembleError(msg)
+    return Table(rows, members, combined, best, picks, combined[candidates.mean])

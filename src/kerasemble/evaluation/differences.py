@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
 
-from kerasemble.core.arrays import FloatArray
-from kerasemble.evaluation.metrics import Metric
+from kerasemble.core.errors import KerasembleError
+from kerasemble.core.row_weights import RowWeights
+from kerasemble.evaluation.metrics import Metric, Prepared
 from kerasemble.evaluation.report import Difference
 from kerasemble.evaluation.scored import Losses, Scored, Table
 from kerasemble.evaluation.significance import Interval, Tested, bootstrap, holm, mcnemar, paired_test
@@ -36,7 +38,9 @@ def differences_of(table: Table, chosen: str, metrics: Sequence[Metric], seed: i
     """Return every difference to the best member, as it is picked on other folds, and to the plain mean.
 
     What is a mean over rows is tested for all. What has no formula is resampled, which takes long, for the chosen
-    only.
+    only; and since rows of several members have no such score together, the best member's is then the mean of the
+    members' own, each counting as often as other rows like these would pick it. Calibration errors have no interval:
+    chance makes them larger, and that of a resample larger still.
 
     Args:
         table: what is scored.
@@ -53,6 +57,8 @@ def differences_of(table: Table, chosen: str, metrics: Sequence[Metric], seed: i
         for against, reference in references:
             if reference.certain and not metric.of_decisions:
                 continue
+            if metric.rows is None and not metric.resampled:
+                continue
             added = 0.0
             if metric.rows is not None and against == "best member":
                 added = table.added(np.stack([_contributions(metric, each, table) for each in table.members]))
@@ -60,7 +66,7 @@ def differences_of(table: Table, chosen: str, metrics: Sequence[Metric], seed: i
                 _difference(metric, reference, entry, table, added, seed)
                 for entry in table.entries
                 if (metric.of_decisions or not entry.certain)
-                and entry.name != reference.name
+                and entry is not reference
                 and (metric.rows is not None or entry.name == chosen)
             ]
             adjusted = holm([each.tested.p for each in found])
@@ -76,18 +82,20 @@ def _difference(metric: Metric, reference: Scored, entry: Scored, table: Table, 
     sign = 1 if metric.higher_is_better else -1
     if metric.rows is not None:
         base, own = (-sign * _contributions(metric, each, table) for each in (reference, entry))
-        tested = paired_test(base, own, rows.weights, rows.groups, added)
+        unseen = rows.unseen(reference, entry) if metric.name == "log loss" else None
+        tested = paired_test(base, own, rows.weights, rows.groups, added, unseen)
         # Of weighted rows, of rows that tell of each other, and of what is picked now so now so there is no exact test.
         if metric.name == "accuracy" and rows.groups is None and np.ptp(rows.weights) == 0 and not added:
             return _Found(entry.name, tested._replace(p=mcnemar(base, own)), "McNemar")
         return _Found(entry.name, tested, "normal")
-    prepared = [
-        (metric.prepare(one, rows.labels), metric.prepare(other, rows.labels))
-        for one, other in zip(_as_often(reference, entry), _as_often(entry, reference), strict=True)
-    ]
+    scored, against = _score_of(metric, entry, table), _score_of(metric, reference, table)
 
-    def ahead(weights: Losses) -> float:
-        return sign * float(np.mean([own(weights) - base(weights) for base, own in prepared]))
+    def ahead(weights: RowWeights) -> float:
+        try:
+            return sign * (scored(weights) - against(weights))
+        except KerasembleError:
+            # On all rows it is defined; a resample may lack a class.
+            return math.nan
 
     tested = bootstrap(ahead, rows.weights, rows.groups, seed)
     if not np.isfinite(tested.interval.low):
@@ -95,14 +103,21 @@ def _difference(metric: Metric, reference: Scored, entry: Scored, table: Table, 
     return _Found(entry.name, tested, "bootstrap")
 
 
+def _score_of(metric: Metric, entry: Scored, table: Table) -> Prepared:
+    """Return what an entry scores as a function of row weights: the mean of all divisions into folds."""
+    if entry is table.best_member:
+        shares = table.picks.shares.mean(axis=(0, 1))
+        parts = [
+            (float(share), member.answers[0]) for share, member in zip(shares, table.members, strict=True) if share
+        ]
+    else:
+        parts = [(1 / len(entry.answers), answers) for answers in entry.answers]
+    prepared = [(share, metric.prepare(answers, table.rows.labels)) for share, answers in parts]
+    return lambda weights: math.fsum(share * score(weights) for share, score in prepared)
+
+
 def _contributions(metric: Metric, entry: Scored, table: Table) -> Losses:
     if metric.rows is None:
         msg = f"{metric.name} is no mean over rows"
         raise TypeError(msg)
     return np.asarray(np.mean([metric.rows(each, table.rows.labels) for each in entry.answers], axis=0))
-
-
-def _as_often(entry: Scored, other: Scored) -> tuple[FloatArray, ...]:
-    """Return an entry's answers, once for each division into folds of it or of the other."""
-    times = max(len(entry.answers), len(other.answers))
-    return entry.answers if len(entry.answers) == times else entry.answers * times

@@ -12,6 +12,8 @@ from kerasemble.core.errors import KerasembleError
 
 # Below so many rows one division into folds is a matter of luck, and others cost little.
 _FEW, _REPEATS = 300, 3
+# How None, NaN and pandas's missing values are written.
+_MISSING = ("None", "nan", "NaT", "<NA>")
 
 
 def stratified_folds(labels: IntArray, folds: int, seed: int) -> IntArray:
@@ -92,9 +94,11 @@ def as_groups(groups: npt.ArrayLike, samples: int) -> tuple[IntArray, tuple[str,
     if given.shape != (samples,):
         msg = f"groups must be one for each of the {samples} rows. Received: an array of shape {given.shape}."
         raise KerasembleError(msg)
-    if given.dtype.kind == "f" and np.isnan(given).any():
-        row = int(np.flatnonzero(np.isnan(given))[0])
-        msg = f"Row {row} has no group (NaN). Give each row a group, or leave those rows out."
+    # What is missing is no group: rows of which nothing is known are not of one patient.
+    missing = [not isinstance(each, str) and str(each) in _MISSING for each in given.tolist()]
+    if any(missing):
+        row = missing.index(True)
+        msg = f"Row {row} has no group ({given[row]}). Give each row a group, or leave those rows out."
         raise KerasembleError(msg)
     # What is mixed, as patients' numbers and names, is compared as text.
     names, numbers = np.unique(given.astype(str) if given.dtype.kind == "O" else given, return_inverse=True)

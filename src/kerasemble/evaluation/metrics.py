@@ -21,6 +21,8 @@ from kerasemble.core.row_weights import RowWeights
 from kerasemble.evaluation.calibration import calibration_error, classwise_error
 from kerasemble.evaluation.ranking import ranked_area
 
+# Weights that would make so many times as many rows are given as weights.
+_MOST_REPEATED = 4
 # A name, or a function of class indices, probabilities and perhaps `sample_weight` that is higher where better.
 MetricName: TypeAlias = str | Function
 # What a metric is of each row (samples,), where it is the mean of that.
@@ -40,6 +42,7 @@ class Metric:
         higher_is_better: or lower.
         prepare: from answers and labels to the metric as a function of row weights, so that it is quick under many.
         rows: what it is the weighted mean of; None where it is no mean over rows.
+        resampled: whether its differences have an interval by resampling, where it is no mean over rows.
         of_decisions: whether only the most probable class matters, so that labels can be scored too.
     """
 
@@ -47,6 +50,7 @@ class Metric:
     higher_is_better: bool
     prepare: Prepare
     rows: OfRows | None = None
+    resampled: bool = True
     of_decisions: bool = False
 
     def value(self, probabilities: FloatArray, labels: IntArray, weights: RowWeights) -> float:
@@ -85,6 +89,9 @@ def metrics_of(
     found = {name: known[name] for name in ("log loss", "accuracy")}
     for name in names:
         metric = _find(name, known, predictions)
+        if not isinstance(name, str) and metric.name in found:
+            msg = f"Two of the metrics are called '{metric.name}'. Give each once, functions by a def of their own."
+            raise KerasembleError(msg)
         if metric.name == "AUC" and absent:
             msg = (
                 f"AUC is undefined on these {len(labels)} labels: no row is labelled {first(absent)}. Give rows of "
@@ -128,8 +135,8 @@ def _known(classes: int) -> list[Metric]:
         Metric("macro F1", higher_is_better=True, prepare=partial(_of_confusion, _macro_f1), of_decisions=True),
         Metric("AUC", higher_is_better=True, prepare=ranked_area),
         *map(_top, tops),
-        Metric("ECE", higher_is_better=False, prepare=calibration_error),
-        Metric("classwise ECE", higher_is_better=False, prepare=classwise_error),
+        Metric("ECE", higher_is_better=False, prepare=calibration_error, resampled=False),
+        Metric("classwise ECE", higher_is_better=False, prepare=classwise_error, resampled=False),
     ]
 
 
@@ -162,10 +169,14 @@ def _mean_of(rows: OfRows, probabilities: FloatArray, labels: IntArray) -> Prepa
 
 
 def _of_confusion(score: Callable[[FloatArray], float], probabilities: FloatArray, labels: IntArray) -> Prepared:
-    """Return a score of how often each class (rows) is answered as each (columns)."""
+    """Return a score of how often each class (rows) is answered as each (columns), ties by their share."""
     width = probabilities.shape[1]
-    cells = labels * width + probabilities.argmax(axis=-1)
-    return lambda weights: score(np.bincount(cells, weights, width**2).astype(np.float64).reshape(width, width))
+    top = probabilities == probabilities.max(axis=-1, keepdims=True)
+    at, answers = np.nonzero(top)
+    shares, cells = 1 / top.sum(axis=-1)[at], labels[at] * width + answers
+    return lambda weights: score(
+        np.bincount(cells, weights[at] * shares, width**2).astype(np.float64).reshape(width, width)
+    )
 
 
 def _balanced_accuracy(confusion: FloatArray) -> float:
@@ -188,6 +199,24 @@ def _of_function(name: str, predictions: Predictions) -> Metric:
     """
 
     def prepare(probabilities: FloatArray, labels: IntArray) -> Prepared:
-        return lambda weights: metric_of(name, predictions, labels, weights)(probabilities)
+        def score(weights: RowWeights) -> float:
+            rows = _repeated(weights)
+            if rows is None:
+                return metric_of(name, predictions, labels, weights)(probabilities)
+            return metric_of(name, predictions, labels[rows], np.ones(len(rows)))(probabilities[rows])
+
+        return score
 
     return Metric(str(name), higher_is_better=True, prepare=prepare)
+
+
+def _repeated(weights: RowWeights) -> IntArray | None:
+    """Return rows, each as often as it counts, None where that is no whole number: what takes no weights takes these.
+
+    A resample of rows that count alike is so.
+    """
+    times = weights / weights[weights > 0].min()
+    whole = times.round()
+    if np.abs(times - whole).max() > 1e-9 or whole.sum() > _MOST_REPEATED * len(weights):
+        return None
+    return np.repeat(np.arange(len(weights)), whole.astype(np.int64))

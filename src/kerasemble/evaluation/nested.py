@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 import numpy as np
 
+from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
 from kerasemble.core.arrays import FloatArray, IntArray
 from kerasemble.evaluation.choice import Evidence, Taken, take
-from kerasemble.evaluation.crossfit import Pool, losses_without
+from kerasemble.evaluation.crossfit import Loss, Pool, losses_without
 from kerasemble.evaluation.picks import Picks
 from kerasemble.evaluation.report import Choice
-from kerasemble.evaluation.scored import Losses, Table, losses_of
+from kerasemble.evaluation.scored import Losses, Table, if_wrong, if_wrong_of, losses_of
 
 # A choice is made for this many parts of the rows at most. Each pair of parts costs a fit: ten folds would cost 45,
 # of which that of ten parts took three times as long as all else in a comparison (benchmarks/estimates.py).
@@ -27,6 +28,11 @@ class Candidates(NamedTuple):
     names: Sequence[str]
     default: int | None
 
+    @property
+    def mean(self) -> int:
+        """Position of the plain mean."""
+        return self.recipes.index(Average())
+
 
 def take_on_all(table: Table, candidates: Candidates) -> Taken:
     """Return what to use, by the cross-fitted losses of all rows."""
@@ -37,11 +43,13 @@ def take_on_all(table: Table, candidates: Candidates) -> Taken:
             best_member=table.best_member.losses(rows.labels, measure),
             combiners=np.stack([each.losses(rows.labels, measure) for each in table.combined]),
             log_losses=np.stack([each.losses(rows.labels, "log loss") for each in table.combined]),
+            if_wrong=np.stack([if_wrong_of(each) for each in table.combined]),
             weights=rows.weights,
             groups=rows.groups,
             measure=measure,
         ),
         candidates.default,
+        candidates.mean,
     )
 
 
@@ -66,13 +74,14 @@ def cross_fit_choice(
     if int(folds.max()) < 2 or len(table.members) == 1:
         return None
     rows, measure = table.rows, table.rows.measure
-    losses, taken = np.zeros(len(rows.labels)), []
+    losses, doubt, taken = np.zeros(len(rows.labels)), np.zeros(len(rows.labels)), []
     for index, division in enumerate(folds % _PARTS):
         for part, one in enumerate(_choices(table, candidates, division, pool_of(division))):
             entry = (table.members if one.kind == "member" else table.combined)[one.position]
             inside = division == part
             answers = entry.answers[min(index, len(entry.answers) - 1)][inside]
             losses[inside] += losses_of(answers, rows.labels[inside], measure) / len(folds)
+            doubt[inside] += if_wrong(answers) / len(folds)
             taken.append(entry.name)
     best, mean = (each.losses(rows.labels, measure) for each in (table.best_member, table.mean))
     combiners = [each.losses(rows.labels, measure) for each in table.combined]
@@ -83,8 +92,12 @@ def cross_fit_choice(
     # Where a member is kept it is the one that the gain is over, so that which it is tells nothing of that gain.
     kept = float(shares[-1])
     of_member = table.added(np.stack([each.losses(rows.labels, measure) for each in table.members]))
-    over_best = rows.gain(best, losses, own + (1 - kept) * of_member)
-    over_mean = rows.gain(mean, losses, own + kept * of_member)
+    unseen = [
+        None if measure == "error rate" else rows.mean(if_wrong_of(reference) - doubt)
+        for reference in (table.best_member, table.mean)
+    ]
+    over_best = rows.gain(best, losses, own + (1 - kept) * of_member, unseen[0])
+    over_mean = rows.gain(mean, losses, own + kept * of_member, unseen[1])
     return Choice(rows.mean(losses), over_best, over_mean, tuple(taken))
 
 
@@ -99,6 +112,8 @@ def _choices(table: Table, candidates: Candidates, division: IntArray, pool: Poo
     rows, measure = table.rows, table.rows.measure
     members = np.stack([each.losses(rows.labels, measure) for each in table.members])
     kinds = (measure, "log loss") if measure == "error rate" else (measure,)
+    wanted: list[Loss] = [lambda values, labels, kind=kind: losses_of(values, labels, kind) for kind in kinds]  # type: ignore[misc]
+    wanted.append(lambda values, _labels: if_wrong(values))
     found = [
         losses_without(
             recipe,
@@ -106,7 +121,7 @@ def _choices(table: Table, candidates: Candidates, division: IntArray, pool: Poo
             rows.labels,
             division,
             rows.weights,
-            [lambda values, labels, kind=kind: losses_of(values, labels, kind) for kind in kinds],  # type: ignore[misc]
+            wanted,
             pool,
         )
         for recipe in candidates.recipes
@@ -115,18 +130,19 @@ def _choices(table: Table, candidates: Candidates, division: IntArray, pool: Poo
     for fold in range(int(division.max()) + 1):
         others = division != fold
         combined = [
-            np.stack([each[kind][fold, others] for each in found]).astype(np.float64) for kind in range(len(kinds))
+            np.stack([each[kind][fold, others] for each in found]).astype(np.float64) for kind in range(len(wanted))
         ]
         evidence = Evidence(
             members=members[:, others],
             best_member=_picked(members[:, others], rows.weights[others], division[others]),
             combiners=combined[0],
-            log_losses=combined[-1],
+            log_losses=combined[-2],
+            if_wrong=combined[-1],
             weights=rows.weights[others],
             groups=None if rows.groups is None else np.unique(rows.groups[others], return_inverse=True)[1],
             measure=measure,
         )
-        result.append(take(evidence, candidates.default))
+        result.append(take(evidence, candidates.default, candidates.mean))
     return result
 
 

@@ -7,7 +7,7 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.core.arrays import FloatArray, IntArray
+from kerasemble.core.arrays import CLIP, FloatArray, IntArray
 from kerasemble.core.metrics import hits, log_losses
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights
@@ -21,6 +21,15 @@ Losses = npt.NDArray[np.float64]
 def losses_of(probabilities: FloatArray, labels: IntArray, measure: Measure) -> Losses:
     """Return each row's loss (samples,) under probabilities (samples, classes)."""
     return log_losses(probabilities, labels) if measure == "log loss" else 1 - hits(probabilities, labels)
+
+
+def if_wrong(probabilities: FloatArray) -> Losses:
+    """Return what each row would lose (samples,), were one of the classes true that are not the most probable one.
+
+    It is the log loss of what these have on the average: of a row that is sure, as much as a loss can be.
+    """
+    rest = (1 - probabilities.max(axis=-1).astype(np.float64)) / max(1, probabilities.shape[-1] - 1)
+    return np.asarray(-np.log(np.maximum(rest, CLIP)))
 
 
 class Rows(NamedTuple):
@@ -49,9 +58,15 @@ class Rows(NamedTuple):
         """Return the weighted mean of numbers (samples,)."""
         return float(self.weights @ values / self.weights.sum())
 
-    def gain(self, baseline: Losses, other: Losses, added: float = 0.0) -> Interval:
+    def gain(self, baseline: Losses, other: Losses, added: float = 0.0, unseen: float | None = None) -> Interval:
         """Return by how much the other's losses (samples,) are lower, with the interval; see `paired_test`."""
-        return paired_test(baseline, other, self.weights, self.groups, added).interval
+        return paired_test(baseline, other, self.weights, self.groups, added, unseen).interval
+
+    def unseen(self, baseline: Scored, other: Scored) -> float | None:
+        """Return the difference of what two lose on a row on which both are wrong; None of error rates."""
+        if self.measure == "error rate":
+            return None
+        return self.mean(if_wrong_of(baseline) - if_wrong_of(other))
 
 
 class Scored(NamedTuple):
@@ -74,6 +89,11 @@ class Scored(NamedTuple):
         """Return each row's loss (samples,), the mean of all divisions into folds."""
         found = [losses_of(values, labels, measure) for values in self.answers]
         return found[0] if len(found) == 1 else np.mean(found, axis=0)
+
+
+def if_wrong_of(entry: Scored) -> Losses:
+    """Return what each row (samples,) would lose if the answer were wrong, the mean of all divisions into folds."""
+    return np.asarray(np.mean([if_wrong(values) for values in entry.answers], axis=0))
 
 
 def best_on_others(members: list[Scored], losses: Losses, weights: RowWeights, folds: IntArray) -> Scored:

@@ -17,9 +17,8 @@ Weighted: TypeAlias = Callable[[RowWeights], float]
 
 # Two-sided 95 %.
 _UPPER = 0.975
-# Five hundred resamples leave an end of an interval uncertain by a seventh of its standard error. Of many rows there
-# are fewer, so that all take a second or two, but not below two hundred.
-_MOST_RESAMPLES, _FEWEST_RESAMPLES, _RESAMPLED_ROWS = 500, 200, 4_000_000
+# Two hundred resamples tell a standard error within a twentieth of it.
+_RESAMPLES = 200
 
 
 class Interval(NamedTuple):
@@ -42,9 +41,10 @@ def paired_interval(
     other: npt.NDArray[np.float64],
     weights: RowWeights | None = None,
     groups: IntArray | None = None,
+    unseen: float | None = None,
 ) -> Interval:
     """Return the mean of baseline - other over rows (samples,), with its 95 % interval: see `paired_test`."""
-    return paired_test(baseline, other, weights, groups).interval
+    return paired_test(baseline, other, weights, groups, unseen=unseen).interval
 
 
 def paired_test(
@@ -53,6 +53,7 @@ def paired_test(
     weights: RowWeights | None = None,
     groups: IntArray | None = None,
     added: float = 0.0,
+    unseen: float | None = None,
 ) -> Tested:
     """Return the mean of baseline - other over rows (samples,), how sure it is, and how surprising if it were zero.
 
@@ -68,8 +69,30 @@ def paired_test(
             then the groups are what varies. At least two.
         added: variance of the mean that does not show in the differences, because what is compared was picked by
             other rows of the same data: see `Picks`.
+        unseen: a difference that a row may have and that these, being few, may not show. Where it is beyond all of
+            them, the interval is also that of one row more, which has it. Three voters that agreed and were right on
+            20 rows lost nothing on them; without this their gain was called real in 10 of 14 draws, and on other rows
+            they lost four times what the best member did.
     """
     difference = baseline - other
+    found = _of_differences(difference, weights, groups, added)
+    if unseen is None or difference.min() <= unseen <= difference.max():
+        return found
+    more = np.ones(len(difference)) if weights is None else weights
+    wider = _of_differences(
+        np.append(difference, unseen),
+        np.append(more, more.mean()),
+        None if groups is None else np.append(groups, groups.max() + 1),
+        added,
+    )
+    (mean, low, high), (_, other_low, other_high) = found.interval, wider.interval
+    return Tested(Interval(mean, min(low, other_low), max(high, other_high)), max(found.p, wider.p))
+
+
+def _of_differences(
+    difference: npt.NDArray[np.float64], weights: RowWeights | None, groups: IntArray | None, added: float
+) -> Tested:
+    """Return the weighted mean of differences (samples,), and how sure it is."""
     shares = np.full(len(difference), 1 / len(difference)) if weights is None else weights / weights.sum()
     mean = float(shares @ difference)
     parts = shares * (difference - mean)
@@ -81,10 +104,17 @@ def paired_test(
 
     from scipy.special import stdtr, stdtrit
 
-    freedom = 1 / squares - 1
-    half = float(stdtrit(freedom, _UPPER)) * error
-    p = 1.0 if mean == 0 else 0.0 if error == 0 else 2 * float(stdtr(freedom, -abs(mean) / error))
+    p = 1.0 if mean == 0 else 0.0 if error == 0 else 2 * float(stdtr(_freedom(squares), -abs(mean) / error))
+    half = float(stdtrit(_freedom(squares), _UPPER)) * error
     return Tested(Interval(mean, mean - half, mean + half), p)
+
+
+def _freedom(squares: float) -> float:
+    """Return Student's degrees of freedom for shares whose squares sum to this: of equal shares their number less one.
+
+    Of two groups of which one has nearly all rows it would be next to zero, and an interval has no end.
+    """
+    return max(1.0, 1 / squares - 1)
 
 
 def mcnemar(baseline: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> float:
@@ -117,29 +147,37 @@ def holm(p: Sequence[float]) -> tuple[float, ...]:
 
 
 def bootstrap(difference: Weighted, weights: RowWeights, groups: IntArray | None = None, seed: int = 0) -> Tested:
-    """Return a difference of two scores with its percentile interval, where scores are no means over rows.
+    """Return a difference of two scores with its interval, where scores are no means over rows.
+
+    It is Student's interval with the standard error of resamples. Percentiles of resamples are too narrow where groups
+    are few: of five, those of two equal members excluded zero in 14 of 100.
 
     Args:
-        difference: of the two scores under row weights.
+        difference: of the two scores under row weights; NaN where it is undefined.
         weights: (samples,) how much each row counts.
         groups: (samples,) the group of each row, from 0; groups are drawn instead of rows.
         seed: of the resampling.
 
     Reference:
-        Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapter 13.
+        Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapters 6 and 12.
     """
+    from scipy.special import stdtr, stdtrit
+
     rng = np.random.default_rng(seed)
-    units = len(weights) if groups is None else int(groups.max()) + 1
-    replicates = int(np.clip(_RESAMPLED_ROWS / len(weights), _FEWEST_RESAMPLES, _MOST_RESAMPLES))
-    drawn = np.empty(replicates)
-    for index in range(replicates):
+    shares = weights / weights.sum() if groups is None else np.bincount(groups, weights / weights.sum())
+    units = len(shares)
+    drawn = np.empty(_RESAMPLES)
+    for index in range(_RESAMPLES):
         counts = np.bincount(rng.integers(0, units, units), minlength=units)
         drawn[index] = difference(weights * (counts if groups is None else counts[groups]))
     # A resample may lack a class, for which a score is undefined.
     drawn = drawn[np.isfinite(drawn)]
     mean = difference(weights)
-    if not len(drawn):
+    if len(drawn) < _RESAMPLES / 2:
         return Tested(Interval(mean, -math.inf, math.inf), 1.0)
-    low, high = np.quantile(drawn, (1 - _UPPER, _UPPER))
-    tail = (min(np.count_nonzero(drawn <= 0), np.count_nonzero(drawn >= 0)) + 1) / (len(drawn) + 1)
-    return Tested(Interval(mean, float(low), float(high)), min(1.0, 2 * float(tail)))
+    # Resamples of few vary less than new draws of them.
+    error = float(np.std(drawn, ddof=1)) * math.sqrt(units / (units - 1))
+    freedom = _freedom(float(shares @ shares))
+    half = float(stdtrit(freedom, _UPPER)) * error
+    p = 1.0 if mean == 0 else 0.0 if error == 0 else 2 * float(stdtr(freedom, -abs(mean) / error))
+    return Tested(Interval(mean, mean - half, mean + half), p)

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.chain import Chain
 from kerasemble.combiners.recipes import label
 from kerasemble.combiners.stages.abstain import Abstain
@@ -18,7 +19,7 @@ from kerasemble.evaluation.scored import Rows, Scored
 
 
 def score_stages(
-    chain: Chain, name: str, rows: Rows, folds: IntArray, pool: Pool | None
+    chain: Combiner, name: str, rows: Rows, folds: IntArray, pool: Pool | None
 ) -> tuple[Staged, Scored | None]:
     """Return what a chain's stages do, and the calibrated answers as something to score, None without a calibrator.
 
@@ -33,13 +34,14 @@ def score_stages(
         pool: which members are combined for a fold, where they are picked on the others; all where left out.
     """
     outputs = cross_fit_outputs(chain, rows.predictions, rows.labels, folds, rows.weights, pool)
-    calibrators = [label(stage) for stage in chain.stages if stage.output is None]
+    stages = chain.stages if isinstance(chain, Chain) else ()
+    calibrators = [label(stage) for stage in stages if stage.output is None]
     calibrated = f"{name}, then {' and '.join(calibrators)}" if calibrators else None
     found = Staged(
         combiner=name,
         calibrated=calibrated,
-        sets=next((_sets(each, outputs, rows) for each in chain.stages if isinstance(each, ConformalSets)), None),
-        answered=next((_answered(each, outputs, rows) for each in chain.stages if isinstance(each, Abstain)), None),
+        sets=next((_sets(each, outputs, rows) for each in stages if isinstance(each, ConformalSets)), None),
+        answered=next((_answered(each, outputs, rows) for each in stages if isinstance(each, Abstain)), None),
     )
     entry = None if calibrated is None else Scored(calibrated, "combiner", (outputs["probabilities"],))
     return found, entry

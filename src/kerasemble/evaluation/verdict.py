@@ -5,23 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
-import numpy as np
-
-from kerasemble.combiners.base import Combiner
-from kerasemble.combiners.recipes import with_options
-from kerasemble.core.arrays import IntArray, first
-from kerasemble.core.metrics import log_losses
+from kerasemble.core.arrays import first
+from kerasemble.evaluation.alone import Alone
 from kerasemble.evaluation.budget import Budget, Priced
 from kerasemble.evaluation.choice import Taken
-from kerasemble.evaluation.crossfit import cross_fit
 from kerasemble.evaluation.report import Report
-from kerasemble.evaluation.scored import Rows, Scored, Table
+from kerasemble.evaluation.scored import Table
 
-# A gain in confidence below this, in nats, is not worth a sentence.
-_WORTH_SAYING = 0.001
+# So many folds leave one for a choice, and none for another fit.
+_TOO_FEW_FOLDS = 2
 
 
-def verdict_of(table: Table, report: Report, taken: Taken, *, asked: bool) -> str:
+def verdict_of(table: Table, report: Report, taken: Taken, *, asked: bool, alone: Alone | None = None) -> str:
     """Return in a few sentences what to do.
 
     Args:
@@ -29,17 +24,21 @@ def verdict_of(table: Table, report: Report, taken: Taken, *, asked: bool) -> st
         report: the scores.
         taken: what is chosen.
         asked: whether a combiner was asked for, so that nothing was chosen.
+        alone: what the best member gains by the same fit.
     """
-    measure, rows = report.measure, table.rows
-    picked = rows.mean(table.best_member.losses(rows.labels, measure))
     if report.chosen.kind == "member":
         return _keep_a_member(report)
-    verdict = _take_a_combiner(report, picked, asked=asked)
+    said = [_take_a_combiner(table, report, alone, asked=asked)]
+    if report.folds == _TOO_FEW_FOLDS and not asked:
+        said.append("In two folds the choice itself cannot be scored, so this is the score of a winner.")
     if taken.not_surely is not None:
         other = table.combined[taken.not_surely].name
-        lost = report[other].log_loss
-        return f"{verdict} {other} has log loss {lost:.3f}, which is not surely better than the default."
-    return verdict + (_against_the_mean(table, report) if report.folds > 1 else "")
+        said.append(f"{other} has log loss {report[other].log_loss:.3f}, which is not surely better than the default.")
+    if report.folds > 1 and report.chosen.name != table.mean.name:
+        said += _against_the_mean(table, report, asked=asked)
+    if alone is not None and not alone.is_all:
+        said.append(f"{_fitted(alone)}.")
+    return " ".join(said)
 
 
 def _keep_a_member(report: Report) -> str:
@@ -56,51 +55,59 @@ def _keep_a_member(report: Report) -> str:
     return f"keep {chosen.name}: no combination is better ({losses})."
 
 
-def _take_a_combiner(report: Report, picked: float, *, asked: bool) -> str:
-    chosen, measure, best = report.chosen, report.measure, report.best_member
-    mean, low, high = chosen.gain if report.choice is None else report.choice.gain
+def _fitted(alone: Alone) -> str:
+    return f"{alone.name} alone, its confidence fitted in the same way, has {alone.loss:.3f}"
+
+
+def _take_a_combiner(table: Table, report: Report, alone: Alone | None, *, asked: bool) -> str:
+    chosen, measure, best, choice = report.chosen, report.measure, report.best_member, report.choice
+    mean, low, high = chosen.gain if choice is None else choice.gain
     interval = f"95 % interval {low:.3f} to {high:.3f}"
-    if low > 0:
+    if low > 0 and alone is not None and alone.is_all:
+        sure = (
+            f"the gain is real ({interval}), but in confidence only: {_fitted(alone)}, and combining adds nothing sure"
+        )
+    elif low > 0:
         sure = f"the gain is real ({interval})"
     elif mean > 0:
         sure = f"the gain of {mean:.3f} may be chance ({interval})"
     elif asked or report.folds == 1:
         sure = f"it is no better, so keep {best.name} ({interval})"
-    elif chosen.loss(measure) >= picked:
-        sure = f"it is not better, though that it is worse may be chance, and {best.name} alone costs less ({interval})"
     else:
-        sure = f"which these rows picked: the best member as picked on other rows has {picked:.3f} ({interval})"
-    losses = f"{measure} {chosen.loss(measure):.3f} against {best.loss(measure):.3f} of the best member"
-    return f"{chosen.name}: {losses} ({best.name}); {sure}." + _on_the_choice(report)
+        sure = f"no gain is shown, and {best.name} alone costs less ({interval})"
+    losses = f"{measure} {chosen.loss(measure):.3f} against {best.loss(measure):.3f} of the best member ({best.name})"
+    picked = _as_picked(table, report)
+    return f"{chosen.name}: {losses}{f'. {picked}' if picked else ''}; {sure}."
 
 
-def _on_the_choice(report: Report) -> str:
-    """Return a sentence where the folds did not all take what is taken."""
-    if report.choice is None:
+def _as_picked(table: Table, report: Report) -> str:
+    """Return what the interval is of, where that is not what the table shows: what other rows would have picked."""
+    rows, measure, choice = table.rows, report.measure, report.choice
+    picked = rows.mean(table.best_member.losses(rows.labels, measure))
+    own = report.chosen.loss(measure) if choice is None else choice.loss
+    counts = Counter(() if choice is None else choice.taken)
+    shown = (f"{report.chosen.loss(measure):.3f}", f"{report.best_member.loss(measure):.3f}")
+    if set(counts) <= {report.chosen.name} and shown == (f"{own:.3f}", f"{picked:.3f}"):
         return ""
-    counts = Counter(report.choice.taken)
-    if set(counts) == {report.chosen.name}:
-        return ""
+    if set(counts) <= {report.chosen.name}:
+        return f"Picked anew in each fold by the others, the best member has {picked:.3f}"
     votes = ", ".join(f"{name} {count}" for name, count in counts.most_common())
-    return (
-        f" Chosen anew in each of {sum(counts.values())} folds ({votes}), the {report.measure} is "
-        f"{report.choice.loss:.3f}, and the interval is that of this choice."
-    )
+    return f"Chosen anew in each fold by the others ({votes}), it is {own:.3f} against {picked:.3f}"
 
 
-def _against_the_mean(table: Table, report: Report) -> str:
-    """Return a sentence where it is not sure that the chosen combiner is better than the plain mean."""
-    chosen, mean = report.chosen, table.mean
-    if chosen.name == mean.name:
-        return ""
-    gain, low, high = chosen.over_mean
+def _against_the_mean(table: Table, report: Report, *, asked: bool) -> list[str]:
+    """Return a sentence where it is not sure that what is chosen is better than the plain mean."""
+    measure, mean = report.measure, table.mean
+    gain, low, high = report.chosen.over_mean if report.choice is None else report.choice.over_mean
     if low > 0:
-        return ""
-    lost = table.rows.mean(mean.losses(table.rows.labels, report.measure))
-    than = f"{report.measure} {lost:.3f} of the plain mean"
-    if gain <= 0:
-        return f" It is no better than {than}: keep {mean.name} ({low:.3f} to {high:.3f})."
-    return f" Against {than} the gain of {gain:.3f} may be chance ({low:.3f} to {high:.3f})."
+        return []
+    lost = table.rows.mean(mean.losses(table.rows.labels, measure))
+    than, interval = f"{measure} {lost:.3f} of the plain mean", f"{low:.3f} to {high:.3f}"
+    if gain > 0:
+        return [f"Against {than} the gain of {gain:.3f} may be chance ({interval})."]
+    if asked or measure == "log loss":
+        return [f"Against {than}, which learns nothing, it is no better ({interval})."]
+    return [f"Against {than} it is no better ({interval}); it is taken for its probabilities, which labels alone lack."]
 
 
 def within_limits(
@@ -149,24 +156,3 @@ def of_stages(report: Report) -> str:
         )
         said.append(f"It answers {answered.coverage:.1%} of the rows{wrong}, and abstains from the others.")
     return "".join(f" {sentence}" for sentence in said)
-
-
-def by_confidence(combiner: Combiner, combined: Scored, best: str, rows: Rows, folds: IntArray) -> str:
-    """Return a sentence on what the best member gains alone by the same fit, where that is anything.
-
-    A combiner whose weights need not sum to one sharpens or softens as well. What that alone brings is no merit of
-    combining, and can be the whole of a gain.
-    """
-    predictions, labels, weights = rows.predictions, rows.labels, rows.weights
-    if combiner.given(predictions.members) is not None or predictions.labels_only:
-        return ""
-    alone = predictions.only([best])
-    # What chooses among members has nothing to choose from.
-    combiner = with_options(combiner, {"max_members": None, "cost_weight": 0.0, "costs": None})
-    fitted = log_losses(cross_fit(combiner, alone, labels, folds, weights), labels)
-    if rows.mean(fitted) > rows.mean(log_losses(np.asarray(alone.values[0]), labels)) - _WORTH_SAYING:
-        return ""
-    said = f"{best} alone, its confidence fitted in the same way, has {rows.mean(fitted):.3f}"
-    if rows.gain(fitted, combined.losses(labels, "log loss")).low > 0:
-        return f" {said}."
-    return f" But {said}: the gain is in confidence, and combining adds nothing that is sure."

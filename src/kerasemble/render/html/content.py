@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -14,7 +16,13 @@ from kerasemble.render.html.pictures import pictures_of
 from kerasemble.render.html.trial import trial_of
 
 # So much of a table can be looked at; the whole is in the numbers to download.
-_MOST_CLASSES, _MOST_MEMBERS, _FEW_MEMBERS, _FEW_ROWS = 16, 16, 12, 12
+_MOST_CLASSES, _MOST_MEMBERS, _FEW_MEMBERS, _FEW_ROWS = 16, 24, 12, 12
+# So many letters stand above the columns of a table of pairs; where names are longer, numbers stand for them.
+_LETTERS = 72
+# So many letters of a name stand in a table.
+_LONGEST = 32
+# Of the metrics, those that are better where they are lower.
+_LOSSES = {"log loss", "brier", "ECE", "classwise ECE"}
 
 
 def content_of(report: Report, images: Any = None) -> dict[str, Any]:  # noqa: ANN401 - whatever has rows
@@ -24,7 +32,10 @@ def content_of(report: Report, images: Any = None) -> dict[str, Any]:  # noqa: A
         "report": report,
         "version": version("kerasemble"),
         "facts": _facts(report),
+        "headline": _headline(report.verdict),
         "scores": _scores(report),
+        "scale": figures.scale(_limits(report)),
+        "losses": _LOSSES,
         "metrics": list(dict.fromkeys(name for score in report.scores for name in score.metrics)),
         "analysis": analysis,
         "figures": _figures(analysis),
@@ -37,6 +48,7 @@ def content_of(report: Report, images: Any = None) -> dict[str, Any]:  # noqa: A
         "trial": trial_of(report),
         "weights": _weights(report),
         "number": _number,
+        "short": partial(figures.short, longest=_LONGEST),
         "span": _span,
     }
 
@@ -61,27 +73,43 @@ def _facts(report: Report) -> list[tuple[str, str]]:
     if report.groups is not None:
         facts.append(("groups", f"{report.groups:,}"))
     chosen, measure = report.chosen, report.measure
-    facts.append((f"{measure}, {chosen.name}", f"{chosen.loss(measure):.4f}"))
+    first = [(f"{measure}, {chosen.name}", f"{chosen.loss(measure):.4f}")]
     if chosen != report.best_member:
-        facts.append((f"{measure}, best member ({report.best_member.name})", f"{report.best_member.loss(measure):.4f}"))
-    facts.append(("accuracy", f"{chosen.accuracy:.2%}"))
-    return facts
+        first.append((f"{measure}, best member ({report.best_member.name})", f"{report.best_member.loss(measure):.4f}"))
+    return [*first, (f"accuracy, {chosen.name}", f"{100 * chosen.accuracy:.2f} %"), *facts]
 
 
-def _scores(report: Report) -> list[dict[str, Any]]:
-    """Return a row for each score, with its interval drawn on one scale."""
+def _headline(verdict: str) -> tuple[str, str]:
+    """Return the first sentence of a verdict, and the others."""
+    first, _, others = (verdict[:1].upper() + verdict[1:]).partition(". ")
+    return (f"{first}.", others) if others else (first, "")
+
+
+def _limits(report: Report) -> tuple[float, float]:
+    """Return the ends of the scale on which all gains are drawn."""
     ends = [end for score in report.scores for end in (score.gain.low, score.gain.high)]
     # One member that is far off would leave no room for the others.
     gains = sorted(abs(score.gain.mean) for score in report.scores)
     reach = max(4 * gains[len(gains) // 2], abs(report.chosen.gain.low), abs(report.chosen.gain.high), 1e-6)
     low, high = max(min(ends), -reach), min(max(ends), reach)
     pad = 0.05 * (high - low) or 1.0
-    limits = (min(low, 0.0) - pad, max(high, 0.0) + pad)
+    return min(low, 0.0) - pad, max(high, 0.0) + pad
+
+
+def _scores(report: Report) -> list[dict[str, Any]]:
+    """Return a row for each score, with its interval drawn on one scale, and in which metrics none is better."""
+    limits = _limits(report)
+    best: dict[str, float] = {}
+    for score in report.scores:
+        for name, value in score.metrics.items():
+            better = min if name in _LOSSES else max
+            best[name] = better(best.get(name, value), value)
     return [
         {
             "score": score,
             "is_best": score == report.best_member,
             "is_chosen": score == report.chosen,
+            "best": {name for name, value in score.metrics.items() if value == best[name]},
             "svg": "" if score == report.best_member else _drawn(score, limits, index),
         }
         for index, score in enumerate(report.scores)
@@ -120,17 +148,31 @@ def _confusion(analysis: Analysis) -> dict[str, Any]:
     count = len(analysis.classes)
     errors = [sum(table[i]) + sum(row[i] for row in table) - 2 * table[i][i] for i in range(count)]
     kept = sorted(sorted(range(count), key=lambda index: -errors[index])[:_MOST_CLASSES])
+    shares = [[each / max(1.0, sum(row)) for each in row] for row in table]
+    # Errors are few beside what is right, so they have a scale of their own.
+    most = max((shares[i][j] for i in kept for j in kept if i != j), default=0.0) or 1.0
     rows = [
         {
             "name": analysis.classes[i],
             "cells": [
-                {"count": int(table[i][j]), "share": table[i][j] / max(1.0, sum(table[i])), "right": i == j}
+                {
+                    "text": int(table[i][j]) or "",
+                    "share": shares[i][j] if i == j else shares[i][j] / most,
+                    "low": i != j,
+                }
                 for j in kept
             ],
+            "others": int(sum(table[i]) - sum(table[i][j] for j in kept)),
         }
         for i in kept
     ]
-    return {"classes": [analysis.classes[index] for index in kept], "rows": rows, "all": len(kept) == count}
+    names = [analysis.classes[index] for index in kept]
+    return {"names": names, "rows": rows, "all": len(kept) == count, "numbered": _are_long(names)}
+
+
+def _are_long(names: Sequence[str]) -> bool:
+    """Return whether names are too long to stand above columns."""
+    return len(names) * max(map(len, names)) > _LETTERS
 
 
 def _diversity(found: Diversity) -> list[dict[str, Any]]:
@@ -147,20 +189,23 @@ def _diversity(found: Diversity) -> list[dict[str, Any]]:
     )
     names = found.members[:_MOST_MEMBERS]
     tables = []
-    for title, said, values in kinds if len(names) <= _FEW_MEMBERS else kinds[:1]:
+    for title, said, values in kinds if len(found.members) <= _FEW_MEMBERS else kinds[:1]:
         off = [abs(values[i][j] or 0.0) for i in range(len(names)) for j in range(len(names)) if i != j]
         most = max(off, default=0.0) or 1.0
         rows = [
             {"name": name, "cells": [None if i == j else _shade(values[i][j], most) for j in range(len(names))]}
             for i, name in enumerate(names)
         ]
-        tables.append({"title": title, "said": said, "names": names, "rows": rows})
+        less = ""
+        if len(names) < len(found.members):
+            less = f" The first {len(names)} of {len(found.members)} members; all are in the numbers to download."
+        tables.append({"title": title, "said": said + less, "names": names, "rows": rows, "numbered": _are_long(names)})
     return tables
 
 
-def _shade(value: float | None, most: float) -> dict[str, float] | None:
+def _shade(value: float | None, most: float) -> dict[str, Any] | None:
     """Return a value with how strong its colour is."""
-    return None if value is None else {"value": value, "share": abs(value) / most}
+    return None if value is None else {"text": f"{value:.2f}", "share": abs(value) / most, "low": value < 0}
 
 
 def _doubtful(report: Report, analysis: Analysis, images: Any) -> list[dict[str, Any]]:  # noqa: ANN401 - rows
@@ -174,6 +219,7 @@ def _doubtful(report: Report, analysis: Analysis, images: Any) -> list[dict[str,
             "row": each,
             "picture": picture,
             "votes": list(zip(members, each.answers, each.probabilities, strict=True)),
+            "counts": Counter(each.answers).most_common(),
             "right": each.answer == each.label,
         }
         for each, picture in zip(rows, pictures, strict=True)

@@ -2,17 +2,34 @@
 (() => {
   const root = document.documentElement;
   const theme = document.getElementById("theme");
+  const isDark = () => (root.dataset.theme || (matchMedia("(prefers-color-scheme: dark)").matches ? "dark" : "light")) === "dark";
+  const named = () => { 
+    theme.textContent = isDark() ? "Light" : "Dark";
+    theme.setAttribute("aria-label", `${theme.textContent} theme`);
+  };
   theme.hidden = false;
   theme.addEventListener("click", () => {
-    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = dark ? "light" : "dark";
+    root.dataset.theme = isDark() ? "light" : "dark";
+    named();
   });
-  // On paper everything is open.
-  addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((each) => { each.open = true; }));
+  named();
+  // On paper everything is open, and afterwards as it was.
+  let opened = [];
+  addEventListener("beforeprint", () => {
+    opened = [...document.querySelectorAll("details:not([open])")];
+    opened.forEach((each) => { each.open = true; });
+  });
+  addEventListener("afterprint", () => opened.forEach((each) => { each.open = false; }));
+  // Only what scrolls is a stop of the tabulator key.
+  const sizes = new ResizeObserver((seen) => seen.forEach(({ target }) => {
+    if (target.scrollWidth > target.clientWidth) target.tabIndex = 0;
+    else target.removeAttribute("tabindex");
+  }));
+  document.querySelectorAll(".scroll").forEach((each) => sizes.observe(each));
 
   const holder = document.getElementById("trial-data");
   if (!holder) return;
-  const { members, rows, classes, values, labels, fitted, bins, width, height } = JSON.parse(holder.textContent);
+  const { members, rows, classes, values, labels, fitted, rule: fittedRule, bins, width, height } = JSON.parse(holder.textContent);
   const bytes = Uint8Array.from(atob(values), (each) => each.charCodeAt(0));
   const view = new DataView(bytes.buffer);
   // Probabilities as they were written, each row divided by its sum; and their logarithms, none below 2^-24.
@@ -30,10 +47,11 @@
 
   const sliders = members.map((name, index) => {
     const row = document.createElement("div");
-    row.className = "row";
-    const label = Object.assign(document.createElement("label"), { htmlFor: `weight-${index}`, textContent: name, title: name });
+    row.className = "row weight";
+    const label = Object.assign(document.createElement("label"), { htmlFor: `weight-${index}`, textContent: name });
     const input = Object.assign(document.createElement("input"), { type: "range", id: `weight-${index}`, min: "0", max: "1", step: "0.01", value: "0.5" });
     const shown = Object.assign(document.createElement("output"), { htmlFor: `weight-${index}` });
+    shown.setAttribute("aria-live", "off");
     row.append(label, input, shown);
     document.getElementById("slider-rows").append(row);
     input.addEventListener("input", update);
@@ -89,7 +107,10 @@
       note.textContent = "All weights are zero: there is nothing to combine.";
       return;
     }
-    note.textContent = "";
+    const sum = weights.reduce((a, b) => a + b, 0);
+    note.textContent = rule.value === "geometric"
+      ? `The weights sum to ${sum.toFixed(2)}: above one answers become surer, below one less sure.`
+      : "Only the weights' proportions matter.";
     const answers = combined(weights);
     const confidence = new Float64Array(rows);
     const right = new Float64Array(rows);
@@ -122,7 +143,14 @@
 
   document.getElementById("equal").addEventListener("click", () => set(members.map(() => 0.5)));
   const button = document.getElementById("fitted");
-  if (button) button.addEventListener("click", () => set(fitted));
+  const setFitted = () => { rule.value = fittedRule; set(fitted); };
+  if (button) button.addEventListener("click", setFitted);
   document.getElementById("trial").hidden = false;
-  update();
+  if (fitted) setFitted();
+  else update();
+  // What it was at first stands beside what it is now.
+  ["accuracy", "loss", "error"].forEach((name) => {
+    const start = document.getElementById(`live-${name}`).value;
+    document.getElementById(`first-${name}`).textContent = `${fitted ? "fitted" : "equal"} ${start}`;
+  });
 })();

@@ -71,12 +71,16 @@ def as_svg(figure: Any, label: str, prefix: str) -> str:  # noqa: ANN401 - a Mat
     text = re.sub(r"font: [^;\"]*?(\d+(?:\.\d+)?px)[^;\"]*", r"font-size: \1", text)
     text = re.sub(r'\bid="', f'id="{prefix}-', text)
     text = re.sub(r'(href="#|url\(#)', rf"\g<1>{prefix}-", text)
-    text = re.sub(r"<style.*?</style>", "", text, flags=re.DOTALL)
+    text = re.sub(r"<style.*?</style>|<!--.*?-->", "", text, flags=re.DOTALL)
+    text = re.sub(r"font-family: [^;\"]*;? ?", "", text)
+    text = re.sub(r"; stroke-linejoin: \w+|; stroke-linecap: square", "", text)
     # The page scales it, and says what it shows.
     width = float(re.search(r'width="([\d.]+)pt"', text)[1])  # type: ignore[index]
-    head = f'<svg role="img" aria-label="{escape(label)}" style="max-width:{width * 1.35:.0f}px" class="figure"'
+    head = f'<svg role="img" aria-label="{escape(label)}" style="max-width:{width * 1.5:.0f}px" class="figure"'
     text = re.sub(r'<svg\b([^>]*?) width="[\d.]+pt"', r"<svg\1", text, count=1)
     text = re.sub(r'<svg\b([^>]*?) height="[\d.]+pt"', r"<svg\1", text, count=1)
     text = re.sub(r' xmlns(:xlink)?="[^"]*"', "", text)
     text = text.replace("xlink:href", "href")
+    # A hundredth of a point is more than is seen.
+    text = re.sub(r'="[^"]*"', lambda found: re.sub(r"(\d\.\d\d)\d+", r"\1", found[0]), text)
     return re.sub(r"\n\s*", "\n", text.replace("<svg", head, 1))

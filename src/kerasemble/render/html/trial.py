@@ -31,6 +31,7 @@ def trial_of(report: Report) -> dict[str, Any] | None:
             "values": encoded(report.sample),
             "labels": labels.tolist(),
             "fitted": _weights(report.weights, members),
+            "rule": "geometric" if "geometric" in report.chosen.name else "arithmetic",
             "bins": BINS,
             **size,
         },

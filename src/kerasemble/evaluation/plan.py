@@ -1,0 +1,123 @@
+"""What is to be compared, on which rows and within which limits, all of it checked."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy.typing as npt
+
+from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.recipes import label
+from kerasemble.combiners.stages.base import Stage
+from kerasemble.core.arrays import IntArray, first
+from kerasemble.core.errors import KerasembleError
+from kerasemble.core.predictions import Predictions
+from kerasemble.core.row_weights import ClassWeight
+from kerasemble.evaluation.budget import Budget, Priced, affordable, as_costs, check_budget, pool_within
+from kerasemble.evaluation.candidates import as_combiners, default_among, default_combiners, names_of, with_mean
+from kerasemble.evaluation.crossfit import Pool
+from kerasemble.evaluation.folds import make_folds
+from kerasemble.evaluation.metrics import Metric, MetricName, metrics_of
+from kerasemble.evaluation.nested import Candidates
+from kerasemble.evaluation.scored import Rows
+from kerasemble.evaluation.summed import rows_of
+
+
+class Settings(NamedTuple):
+    """How is compared: the options of `compare`."""
+
+    cv: int = 5
+    repeats: int | None = None
+    groups: npt.ArrayLike | None = None
+    metrics: Sequence[MetricName] | None = None
+    seed: int = 0
+    prefer: Combiner | None = None
+    sample_weight: npt.ArrayLike | None = None
+    class_weight: ClassWeight | None = None
+    costs: Mapping[str, float] | Sequence[float] | None = None
+    budget: float | None = None
+    max_members: int | None = None
+    stages: Sequence[Stage] = ()
+
+
+class Plan(NamedTuple):
+    """What is compared on which rows, by what, and within which limits."""
+
+    rows: Rows
+    groups: tuple[str, ...] | None
+    candidates: Candidates
+    metrics: tuple[Metric, ...]
+    undefined: tuple[str, ...]
+    limits: Budget
+    priced: Priced
+    beyond: tuple[str, ...]
+    folds: IntArray
+
+    def pool(self, division: IntArray | None) -> Pool | None:
+        """Return which members are kept, by which folds are unseen; None where nothing is limited."""
+        return pool_within(self.limits, self.priced, self.rows, division)
+
+
+def plan_of(
+    predictions: Predictions, y: npt.ArrayLike, combiners: Iterable[Combiner | str] | None, settings: Settings
+) -> Plan:
+    """Return what is to be done, all of it checked.
+
+    Raises:
+        KerasembleError: as `compare`.
+    """
+    rows, groups = rows_of(predictions, y, settings.groups, settings.sample_weight, settings.class_weight)
+    _check_settings(settings, rows.predictions.samples)
+    priced, limits = as_costs(settings.costs, predictions), Budget(settings.budget, settings.max_members)
+    check_budget(limits, priced, predictions.members)
+    within = affordable(limits, priced, predictions.members)
+    beyond = tuple(name for name in predictions.members if name not in within)
+    if beyond:
+        # They cannot be kept, not even alone: so none of them is the best member either.
+        rows = rows._replace(predictions=rows.predictions.only(within))
+        priced = priced.only(predictions.positions(within))
+    seen = rows.predictions
+    recipes = with_mean(default_combiners(seen) if combiners is None else as_combiners(combiners))
+    candidates = Candidates(recipes, names_of(recipes, seen.members), default_among(recipes, seen))
+    _check_candidates(rows, candidates, settings.prefer)
+    metrics, undefined = metrics_of(settings.metrics, seen, rows.labels)
+    folds = make_folds(rows.labels, rows.groups, settings.cv, settings.repeats, settings.seed)
+    return Plan(rows, groups, candidates, metrics, undefined, limits, priced, beyond, folds)
+
+
+def _check_settings(settings: Settings, samples: int) -> None:
+    """Refuse numbers that cannot be.
+
+    Raises:
+        KerasembleError: the message says which.
+    """
+    if samples < 2 or settings.cv < 2:
+        msg = f"Cross-fitting needs two labelled rows and two folds. Received: {samples} rows, cv={settings.cv}."
+        raise KerasembleError(msg)
+    if settings.repeats is not None and settings.repeats < 1:
+        msg = f"The rows must be divided into folds at least once. Received: repeats={settings.repeats}."
+        raise KerasembleError(msg)
+    if settings.seed < 0:
+        msg = f"seed must be a whole number from 0 on. Received: seed={settings.seed}."
+        raise KerasembleError(msg)
+
+
+def _check_candidates(rows: Rows, candidates: Candidates, prefer: Combiner | None) -> None:
+    """Refuse what cannot be compared, or cannot learn from these labels.
+
+    Raises:
+        KerasembleError: all rows are of one class and something has to be learned, or `prefer` is not compared.
+    """
+    recipes, classes = candidates.recipes, rows.predictions.classes
+    if prefer is not None and prefer not in recipes:
+        msg = f"prefer={prefer} is not among the combiners that are compared: {first(recipes)}. Add it to them."
+        raise KerasembleError(msg)
+    learns = next((each for each in recipes if each.given(rows.predictions.members) is None), None)
+    if learns is not None and (rows.labels == rows.labels[0]).all():
+        msg = (
+            f"All {len(rows.labels)} rows are labelled '{classes[rows.labels[0]]}', so a {label(learns)} can learn "
+            "nothing from them. Give rows of two classes or more. To score the members on these rows, compare only "
+            "combiners that learn nothing: combiners=['average'] (--combiner average)."
+        )
+        raise KerasembleError(msg)

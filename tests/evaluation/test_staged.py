@@ -1,0 +1,92 @@
+"""What stages do is told from rows that neither they nor the combiner saw."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import kerasemble as ke
+from kerasemble.combiners.chain import Chain
+from kerasemble.evaluation.folds import make_folds
+
+STAGES = (ke.Temperature(), ke.ConformalSets(0.9), ke.Abstain(0.1))
+
+
+def by_hand(seen, labels, chain, weights):
+    """The outputs of each fold's rows by a chain that was fitted to the others, one fold after the other."""
+    folds = make_folds(labels, None, 5, 1, 0)[0]
+    found = {}
+    for fold in range(5):
+        inside = np.flatnonzero(folds == fold)
+        others = np.flatnonzero(folds != fold)
+        fitted = chain.fit(seen.rows(others), labels[others], sample_weight=weights[others])
+        for name, values in fitted.outputs(seen.rows(inside)).items():
+            found.setdefault(name, np.empty((len(labels), *values.shape[1:]), values.dtype))[inside] = values
+    return found
+
+
+@pytest.mark.parametrize("weighted", [False, True], ids=["plain", "weighted"])
+def test_what_stages_do_is_what_a_loop_over_folds_finds(seen, labels, weighted):
+    rng = np.random.default_rng(0)
+    weights = rng.gamma(2, size=len(labels)) if weighted else np.ones(len(labels))
+    mean = ke.Average()
+    report = ke.compare(seen, labels, [mean], prefer=mean, sample_weight=weights, stages=STAGES)
+    expected = by_hand(seen, labels, Chain(mean, STAGES), weights)
+    true = np.arange(len(labels)), labels
+    found = report.analysis.staged
+    assert (found.combiner, found.calibrated) == ("average", "average, then temperature")
+    loss = np.average(-np.log(expected["probabilities"][true]), weights=weights)
+    assert report[found.calibrated].log_loss == pytest.approx(loss, rel=1e-5)
+    sets, kept = expected["prediction_set"], ~expected["abstain"]
+    wrong = expected["probabilities"].argmax(axis=1) != labels
+    assert found.sets.held == pytest.approx(np.average(sets[true], weights=weights))
+    assert found.sets.size == pytest.approx(np.average(sets.sum(axis=1), weights=weights))
+    assert found.sets.shares == pytest.approx(
+        [np.average(sets.sum(axis=1) == size, weights=weights) for size in range(4)]
+    )
+    assert found.sets.held_by_class == pytest.approx(
+        [np.average(sets[labels == k, k], weights=weights[labels == k]) for k in range(3)]
+    )
+    assert found.answered.coverage == pytest.approx(np.average(kept, weights=weights))
+    assert found.answered.wrong == pytest.approx(np.average(wrong[kept], weights=weights[kept]))
+
+
+def test_the_verdict_says_what_stages_do_and_the_figures_are_of_what_is_used(seen, labels):
+    report = ke.compare(seen, labels, ["average"], stages=STAGES)
+    sets, answered = report.analysis.staged.sets, report.analysis.staged.answered
+    before, after = report["average"].log_loss, report["average, then temperature"].log_loss
+    assert f"average, then temperature: log loss {after:.3f} against {before:.3f} without." in report.verdict
+    assert f"hold the true class in {sets.held:.1%} of the rows (90.0% asked for), by {sets.size:.2f}" in report.verdict
+    assert f"It answers {answered.coverage:.1%} of the rows, of which {answered.wrong:.1%} are wrong" in report.verdict
+    # After and before, and what both are to be compared with.
+    curves = [curve.name for curve in report.analysis.calibration]
+    assert curves == ["average, then temperature", "average", report.best_member.name]
+    assert report.analysis.calibration[0].error < report.analysis.calibration[1].error
+    assert report.chosen.name == "average"
+    assert "then temperature" in report.fitted
+    assert ke.Report.from_json(report.to_json()) == report
+
+
+def test_a_stage_that_adds_an_output_adds_no_score(seen, labels):
+    report = ke.compare(seen, labels, ["average"], stages=[ke.ConformalSets(0.9)])
+    assert [score.name for score in report.scores if score.kind == "combiner"] == ["average"]
+    assert report.analysis.staged.calibrated is None
+    assert report.analysis.staged.answered is None
+
+
+def test_stages_after_a_member_that_is_kept_are_those_of_this_member_alone(make_members):
+    seen, labels = make_members(400, skills=(2.5, 0.8))
+    report = ke.compare(seen, labels, ["average"], stages=[ke.Temperature(), ke.ConformalSets(0.9)])
+    assert report.verdict.startswith("keep a: no combination is better")
+    assert report.analysis.staged.calibrated == "a, then temperature"
+    alone = ke.compare(seen.only(["a"]), labels, ["average"], prefer=ke.Average(), stages=[ke.Temperature()])
+    assert report["a, then temperature"].log_loss == alone["average, then temperature"].log_loss
+    assert "of average)" in report.verdict
+
+
+def test_where_every_row_is_abstained_from_nothing_is_said_of_wrong_ones(make_members):
+    seen, labels = make_members(60)
+    with pytest.warns(match="every row is abstained from"):
+        report = ke.compare(seen, labels, ["average"], stages=[ke.Abstain(0.001)])
+    assert report.analysis.staged.answered.wrong is None
+    assert "It answers 0.0% of the rows, and abstains from the others." in report.verdict
