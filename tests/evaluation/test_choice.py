@@ -83,7 +83,7 @@ NOISE = np.random.default_rng(1).normal(size=50)
 NOISE -= NOISE.mean()
 
 
-def taken(*combiners, default=0, weights=None, members=(BASE + 2, BASE + 3), errors=None):
+def taken(*combiners, default=0, weights=None, members=(BASE + 2, BASE + 3), errors=None, if_wrong=None):
     """Return what is taken of combiners with these losses, where no member is any good unless it is said."""
     losses = np.stack(combiners)
     evidence = Evidence(
@@ -91,6 +91,8 @@ def taken(*combiners, default=0, weights=None, members=(BASE + 2, BASE + 3), err
         best_member=np.asarray(members[0]),
         combiners=losses if errors is None else np.stack(errors),
         log_losses=losses,
+        if_wrong=np.zeros_like(losses) if if_wrong is None else np.stack(if_wrong),
+        best_if_wrong=np.zeros(50),
         weights=np.ones(50) if weights is None else weights,
         groups=None,
         measure="log loss" if errors is None else "error rate",
@@ -106,6 +108,11 @@ def test_the_default_is_taken_where_another_is_better_by_what_may_be_chance_and_
 
 def test_another_is_taken_where_it_is_surely_better_and_nothing_is_added():
     assert taken(BASE, BASE - 0.01) == Taken("combiner", 1)
+
+
+def test_another_that_is_better_and_would_lose_more_on_a_row_that_these_do_not_show_is_not_surely_so():
+    assert taken(BASE, BASE - 0.01, if_wrong=[BASE, BASE + 10]) == Taken("combiner", 0, not_surely=1)
+    assert taken(BASE, BASE - 0.01, if_wrong=[BASE, BASE]) == Taken("combiner", 1)
 
 
 def test_of_those_that_are_surely_better_the_best_is_taken_and_none_that_is_better_by_chance():

@@ -28,6 +28,7 @@ class Evidence(NamedTuple):
         log_losses: (combiners, rows), by which combiners are told apart: their probabilities show more by it, for
             members that give labels only too.
         if_wrong: (combiners, rows) the log loss of each row if the most probable class were not the true one.
+        best_if_wrong: (rows,) the same of the best member.
         weights: (rows,) how much each row counts.
         groups: (rows,) group numbers from 0, without gaps, or None.
         measure: the loss.
@@ -38,6 +39,7 @@ class Evidence(NamedTuple):
     combiners: Losses
     log_losses: Losses
     if_wrong: Losses
+    best_if_wrong: Losses
     weights: RowWeights
     groups: IntArray | None
     measure: Measure
@@ -51,14 +53,13 @@ class Taken(NamedTuple):
     not_surely: int | None = None
 
 
-def take(evidence: Evidence, default: int | None, mean: int) -> Taken:
+def take(evidence: Evidence, default: int | None) -> Taken:
     """Return what to use: the default combiner unless another is surely better, or a member where none is better.
 
     Args:
         evidence: the losses.
         default: position of the default among the combiners; None where it is not one of them, and then the lowest
             loss decides.
-        mean: position of the plain mean among them, which is taken where what learns is no better.
     """
     weights, baseline = evidence.weights, evidence.best_member
     shares = weights / weights.sum()
@@ -67,9 +68,6 @@ def take(evidence: Evidence, default: int | None, mean: int) -> Taken:
         return best_member
     taken = _surely_best(evidence, default)
     means, picked = evidence.combiners @ shares, float(baseline @ shares)
-    # By error rate what learns may be no better, and is taken for its probabilities.
-    if evidence.measure == "log loss" and means[mean] <= means[taken.position]:
-        taken = Taken("combiner", mean)
     # By log loss a combination that is but the member itself is no reason to run the others.
     # By error rate surely so: few rows err, and of many members one errs in none of them by chance.
     if evidence.measure == "error rate":
@@ -78,8 +76,20 @@ def take(evidence: Evidence, default: int | None, mean: int) -> Taken:
         leave = picked < means[taken.position] + _TIE
     if not leave:
         return taken
-    lowest = int(np.argmin(means))
-    return Taken("combiner", lowest) if means[lowest] < picked - _TIE else best_member
+    gains = picked - means if evidence.measure == "error rate" else _with_one_more(evidence, shares)
+    most = int(np.argmax(gains))
+    return Taken("combiner", most) if gains[most] > _TIE else best_member
+
+
+def _with_one_more(evidence: Evidence, shares: RowWeights) -> Losses:
+    """Return the combiners' gains (combiners,) on the rows, and on one more where that is worse than any of these.
+
+    What is never unsure loses nothing on a few rows on which it is right, and more than all others on new ones.
+    """
+    gains = evidence.best_member - evidence.combiners
+    one, count = (evidence.best_if_wrong - evidence.if_wrong) @ shares, gains.shape[1]
+    means = gains @ shares
+    return np.asarray(np.where(one < gains.min(axis=1), (count * means + one) / (count + 1), means))
 
 
 def _surely_best(evidence: Evidence, default: int | None) -> Taken:

@@ -44,12 +44,12 @@ def take_on_all(table: Table, candidates: Candidates) -> Taken:
             combiners=np.stack([each.losses(rows.labels, measure) for each in table.combined]),
             log_losses=np.stack([each.losses(rows.labels, "log loss") for each in table.combined]),
             if_wrong=np.stack([if_wrong_of(each) for each in table.combined]),
+            best_if_wrong=if_wrong_of(table.best_member),
             weights=rows.weights,
             groups=rows.groups,
             measure=measure,
         ),
         candidates.default,
-        candidates.mean,
     )
 
 
@@ -111,6 +111,7 @@ def _choices(table: Table, candidates: Candidates, division: IntArray, pool: Poo
     """Return what is taken for each part of the rows."""
     rows, measure = table.rows, table.rows.measure
     members = np.stack([each.losses(rows.labels, measure) for each in table.members])
+    if_wrong_of_members = np.stack([if_wrong_of(each) for each in table.members])
     kinds = (measure, "log loss") if measure == "error rate" else (measure,)
     wanted: list[Loss] = [lambda values, labels, kind=kind: losses_of(values, labels, kind) for kind in kinds]  # type: ignore[misc]
     wanted.append(lambda values, _labels: if_wrong(values))
@@ -132,24 +133,27 @@ def _choices(table: Table, candidates: Candidates, division: IntArray, pool: Poo
         combined = [
             np.stack([each[kind][fold, others] for each in found]).astype(np.float64) for kind in range(len(wanted))
         ]
+        place = _picked(members[:, others], rows.weights[others], division[others])
+        doubts = if_wrong_of_members[:, others]
         evidence = Evidence(
             members=members[:, others],
-            best_member=_picked(members[:, others], rows.weights[others], division[others]),
+            best_member=members[:, others][place, np.arange(len(place))],
             combiners=combined[0],
             log_losses=combined[-2],
             if_wrong=combined[-1],
+            best_if_wrong=doubts[place, np.arange(len(place))],
             weights=rows.weights[others],
             groups=None if rows.groups is None else np.unique(rows.groups[others], return_inverse=True)[1],
             measure=measure,
         )
-        result.append(take(evidence, candidates.default, candidates.mean))
+        result.append(take(evidence, candidates.default))
     return result
 
 
-def _picked(members: Losses, weights: Losses, folds: IntArray) -> Losses:
-    """Return the losses (rows,) of the member that is best on the folds that a row is not in."""
-    result = np.empty(len(folds))
+def _picked(members: Losses, weights: Losses, folds: IntArray) -> IntArray:
+    """Return the position (rows,) of the member that is best on the folds that a row is not in."""
+    result = np.empty(len(folds), dtype=np.int64)
     for fold in np.unique(folds):
         inside = folds == fold
-        result[inside] = members[np.argmin(members[:, ~inside] @ weights[~inside]), inside]
+        result[inside] = np.argmin(members[:, ~inside] @ weights[~inside])
     return result

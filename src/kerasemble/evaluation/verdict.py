@@ -101,13 +101,14 @@ def _against_the_mean(table: Table, report: Report, *, asked: bool) -> list[str]
     gain, low, high = report.chosen.over_mean if report.choice is None else report.choice.over_mean
     if low > 0:
         return []
-    lost = table.rows.mean(mean.losses(table.rows.labels, measure))
-    than, interval = f"{measure} {lost:.3f} of the plain mean", f"{low:.3f} to {high:.3f}"
+    lost = f"{measure} {table.rows.mean(mean.losses(table.rows.labels, measure)):.3f}"
+    interval = f"{low:.3f} to {high:.3f}"
     if gain > 0:
-        return [f"Against {than} the gain of {gain:.3f} may be chance ({interval})."]
-    if asked or measure == "log loss":
-        return [f"Against {than}, which learns nothing, it is no better ({interval})."]
-    return [f"Against {than} it is no better ({interval}); it is taken for its probabilities, which labels alone lack."]
+        return [f"Against {lost} of the plain mean the gain of {gain:.3f} may be chance ({interval})."]
+    if asked:
+        return [f"It is no better than {lost} of the plain mean: keep {mean.name} ({interval})."]
+    but = "" if measure == "log loss" else ", but votes alone give poor probabilities"
+    return [f"The plain mean has {lost} and learns nothing; neither is surely better ({interval}){but}."]
 
 
 def within_limits(

@@ -1,0 +1,200 @@
+"""What a comparison must not be fooled by: each of these once was."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+
+import kerasemble as ke
+from kerasemble.core.errors import KerasembleError
+from kerasemble.core.predictions import Predictions
+from kerasemble.evaluation.significance import bootstrap, paired_interval
+
+
+def related(rows, seed, skill=3.0, shared=0.9, members=3):
+    """Return calibrated members whose errors are mostly the same, of two classes, and labels."""
+    rng = np.random.default_rng(seed)
+    labels = rng.integers(0, 2, rows)
+    common = rng.normal(size=(rows, 2))
+    arrays = {}
+    for name in "abcde"[:members]:
+        noise = np.sqrt(shared) * common + np.sqrt(1 - shared) * rng.normal(size=(rows, 2))
+        arrays[name] = softmax(skill * (skill * np.eye(2)[labels] + noise), axis=1)
+    return Predictions.from_arrays(arrays), labels
+
+
+def test_voters_that_made_no_mistake_on_few_rows_are_not_called_better_for_being_sure():
+    ensembles = []
+    for seed in range(20):
+        seen, labels = related(20, seed)
+        vote = seen.values.argmax(axis=-1)
+        if (vote == labels).all() and len(set(labels)) == 2:
+            report = ke.compare(seen, labels, ["majority-vote", "weighted-geometric-average"], metrics=["log loss"])
+            assert report["majority vote"].log_loss == 0
+            assert report["majority vote"].gain.low < 0
+            ensembles.append(report.chosen.name)
+    assert len(ensembles) > 5
+    assert "majority vote" not in ensembles
+
+
+def test_the_interval_is_that_of_one_row_more_only_where_that_is_beyond_what_the_rows_show():
+    baseline, other = np.random.default_rng(0).gamma(2, size=(2, 100))
+    plain = paired_interval(baseline, other)
+    assert paired_interval(baseline, other, unseen=(baseline - other).min()) == plain
+    wider = paired_interval(baseline, other, unseen=-30.0)
+    one_more = paired_interval(np.append(baseline, 0.0), np.append(other, 30.0))
+    assert wider == (plain.mean, one_more.low, max(plain.high, one_more.high))
+
+
+@pytest.mark.parametrize("count", [2, 3, 5, 10])
+def test_the_bootstrap_of_few_groups_does_not_find_what_is_not_there(count):
+    rng = np.random.default_rng(0)
+    groups, found = np.repeat(np.arange(count), 10), 0
+    for seed in range(100):
+        difference = rng.normal(size=count)[groups]
+        interval = bootstrap(
+            lambda w, d=difference: float(w @ d / w.sum()), np.ones(len(groups)), groups, seed
+        ).interval
+        found += interval.low > 0 or interval.high < 0
+    # Five in a hundred are meant; of percentiles it was 14 of five groups and 47 of two.
+    assert found <= 11
+
+
+def test_the_best_members_area_is_that_of_members_and_not_of_a_mixture_of_their_scales():
+    rng = np.random.default_rng(6)
+    labels = rng.integers(0, 2, 300)
+    z = labels + 0.7 * rng.normal(size=(2, 300)) - 0.5
+    high, low = (1 / (1 + np.exp(-each)) for each in (2 * z[0] + 1, 2 * z[1] - 1))
+    seen = Predictions.from_arrays({"high": np.stack([1 - high, high], 1), "low": np.stack([1 - low, low], 1)})
+    report = ke.compare(seen, labels, ["average"], metrics=["AUC"], prefer=ke.Average())
+    against = next(each for each in report.differences if (each.metric, each.against) == ("AUC", "best member"))
+    areas = [report[name].metrics["AUC"] for name in ("high", "low")]
+    own = report["average"].metrics["AUC"]
+    assert own - max(areas) - 1e-9 <= against.gain.mean <= own - min(areas) + 1e-9
+
+
+def test_calibration_errors_are_given_without_an_interval(seen, labels):
+    report = ke.compare(seen, labels, ["average"])
+    assert {"ECE", "classwise ECE"} <= set(report["average"].metrics)
+    assert not {each.metric for each in report.differences} & {"ECE", "classwise ECE"}
+    assert {each.metric for each in report.differences} >= {"AUC", "macro F1"}
+
+
+def right(labels, probabilities):
+    return float((probabilities.argmax(axis=1) == labels).mean())
+
+
+def test_a_function_that_takes_no_weights_is_resampled_by_rows(seen, labels):
+    median = ke.Median()
+    report = ke.compare(seen, labels, [median], metrics=[right, "accuracy"], prefer=median)
+    name = f"{__name__}:right"
+    assert report["median"].metrics[name] == report["median"].accuracy
+    widths = {
+        each.metric: each.gain.high - each.gain.low
+        for each in report.differences
+        if (each.name, each.against) == ("median", "plain mean")
+    }
+    assert widths[name] == pytest.approx(widths["accuracy"], rel=0.2)
+
+
+@pytest.mark.filterwarnings("ignore:97.9% of the rows are labelled 0", "ignore:The answers of member")
+def test_where_a_resample_lacks_a_class_it_is_left_out_and_the_metric_is_still_given(make_members):
+    seen, labels = make_members(300, classes=2)
+    rows = np.concatenate([np.flatnonzero(labels == 0), np.flatnonzero(labels == 1)[:3]])
+    report = ke.compare(seen.rows(rows), labels[rows], ["average"], metrics=["roc_auc"], prefer=ke.Average())
+    found = [each for each in report.differences if each.metric == "roc_auc"]
+    assert len(found) == 1
+    assert found[0].gain.low <= found[0].gain.mean <= found[0].gain.high
+
+
+def test_two_functions_of_one_name_are_refused(seen, labels):
+    with pytest.raises(KerasembleError, match=r"Two of the metrics are called .*<lambda>'\. Give each once"):
+        ke.compare(seen, labels, ["average"], metrics=[lambda *_: 1.0, lambda *_: 2.0])
+
+
+@pytest.mark.parametrize("sizes", [(199, 1), (290, 10), (900, 50, 50)])
+def test_groups_of_very_different_sizes_have_an_interval_that_can_be_read(sizes):
+    rng = np.random.default_rng(0)
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    baseline, other = rng.gamma(2, size=(2, len(groups)))
+    found = paired_interval(baseline, other, groups=groups)
+    assert 0 < found.high - found.low < 1000
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "balanced accuracy", "macro F1"])
+def test_a_score_of_answers_that_tie_does_not_depend_on_the_order_of_classes(metric):
+    rng = np.random.default_rng(0)
+    labels, votes = rng.integers(0, 3, 90), rng.integers(0, 3, (2, 90))
+    votes[0] = np.where(rng.random(90) < 0.6, labels, votes[0])
+    order = np.array([2, 0, 1])
+    scores = []
+    for renamed in (np.arange(3), order):
+        seen = Predictions.from_labels({"a": renamed[votes[0]], "b": renamed[votes[1]]}, classes=3)
+        report = ke.compare(seen, renamed[labels], ["average"], metrics=[metric], repeats=1)
+        scores.append(report["average"].metrics[metric])
+    assert scores[0] == pytest.approx(scores[1])
+
+
+def test_a_member_that_is_called_as_a_combiner_is_told_apart_from_it(seen, labels):
+    renamed = Predictions.from_arrays(dict(zip(("average", "best member", "c"), seen.values, strict=True)))
+    report = ke.compare(renamed, labels, ["average", "geometric-average"])
+    names = [score.name for score in report.scores]
+    assert names == ["average", "best member", "c", "average (combined)", "geometric average"]
+    assert report["average"].kind == "member"
+    expected = ke.compare(seen, labels, ["average", "geometric-average"])
+    assert report["average (combined)"].metrics == expected["average"].metrics
+    assert len(report.differences) == len(expected.differences)
+    assert [curve.error for curve in report.analysis.calibration] == [
+        curve.error for curve in expected.analysis.calibration
+    ]
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+def test_a_row_without_a_group_is_refused_by_its_number(seen, labels, missing):
+    groups = np.array(["p1", "p2"] * 300, dtype=object)
+    groups[7] = missing
+    with pytest.raises(KerasembleError, match=r"Row 7 has no group \((None|nan)\)"):
+        ke.compare(seen, labels, ["average"], groups=groups)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"repeats": -1}, "repeats=-1"),
+        ({"seed": -1}, "seed=-1"),
+        ({"max_members": 2.5}, "max_members=2.5"),
+        ({"cv": 1}, "cv=1"),
+    ],
+)
+def test_numbers_that_cannot_be_are_refused(seen, labels, options, said):
+    with pytest.raises(KerasembleError, match=f"Received: .*{said}"):
+        ke.compare(seen, labels, ["average"], **options)
+
+
+COSTS = {"a": 3.0, "b": 2.0, "c": 1.0}
+
+
+def test_no_member_is_kept_that_alone_costs_more_than_the_budget(make_members):
+    # The dearest is the best by far.
+    seen, labels = make_members(400, skills=(2.4, 1.3, 0.7))
+    report = ke.compare(seen, labels, ["average"], costs=COSTS, budget=2.5)
+    assert report.chosen.name == "b"
+    assert [score.name for score in report.scores if score.kind == "member"] == ["b", "c"]
+    assert report.verdict.endswith(" Within 2.5 ms a row: b, at 2 ms a row. a alone costs more, and took no part.")
+    dear = ke.compare(seen, labels, ["average"], costs=COSTS, budget=6)
+    assert dear.chosen.name == "a"
+    assert "took no part" not in dear.verdict
+
+
+def test_what_is_kept_within_a_number_of_members_is_said(seen, labels):
+    report = ke.compare(seen, labels, ["average"], costs=COSTS, max_members=2)
+    assert report.verdict.endswith(" Within 2 members: b + c, at 3 ms a row.")
+
+
+def test_where_every_fold_keeps_the_member_the_gain_of_choosing_is_surely_none(make_members):
+    seen, labels = make_members(400, skills=(3.0, 1.0, 0.9))
+    report = ke.compare(seen, labels, ["average"])
+    assert set(report.choice.taken) == {"a"}
+    assert report.choice.gain == (0, 0, 0)
+    assert report.choice.over_mean.low > 0
