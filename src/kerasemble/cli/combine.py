@@ -9,7 +9,7 @@ import click
 
 from kerasemble.cli import options, stages
 from kerasemble.cli.output import check_report, ensemble_json, print_ensemble, progress_bars, save_report
-from kerasemble.combiners import find
+from kerasemble.combiners import by_name
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.majority_vote import MajorityVote
 from kerasemble.combiners.weighted_average import WeightedAverage
@@ -108,7 +108,7 @@ def combine(
             budget=budget,
             max_members=max_members,
             class_weight=class_weight,
-            groups=None if groups is None else load_labels(groups),
+            groups=None if groups is None else load_labels(groups, "groups"),
             metrics=metrics or None,
             cv=cv,
             repeats=repeats,
@@ -146,7 +146,7 @@ def choose_combiner(name: str, weights: str | None) -> Combiner | str:
         KerasembleError: there is no such combiner, it takes no weights, or the weights do not sum to one.
     """
     if name != "auto":
-        find(name)
+        by_name(name)
     if weights is None:
         return name
     if name not in ("auto", "weighted-average", "majority-vote"):

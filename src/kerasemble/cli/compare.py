@@ -9,6 +9,7 @@ import click
 from kerasemble.cli import options, stages
 from kerasemble.cli.output import check_report, print_report, save_report, warnings_as_lines
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.labels import name_labels
 from kerasemble.core.row_weights import ClassWeight
 
 
@@ -39,7 +40,7 @@ from kerasemble.core.row_weights import ClassWeight
     metavar="FILE|FOLDER",
     help="The data that the store is of, for the pictures on a page.",
 )
-@options.shared(*stages.options)
+@options.shared(options.classes, *stages.options)
 @options.shared(*options.comparison, options.overwrite, options.as_json, options.quiet)
 def compare(
     *,
@@ -47,6 +48,7 @@ def compare(
     labels: Path | None,
     combiners: tuple[str, ...],
     data: Path | None,
+    classes: list[str] | None,
     calibrate: str | None,
     coverage: float | None,
     abstain_risk: float | None,
@@ -86,6 +88,8 @@ def compare(
     if y is None:
         msg = f"{store} has no labels. Give them: --labels y.npy."
         raise KerasembleError(msg)
+    if classes is not None:
+        y = name_labels(y, classes)
     with warnings_as_lines(quiet=quiet):
         found = run(
             stored.predictions,
@@ -93,7 +97,7 @@ def compare(
             combiners or None,
             cv=cv,
             repeats=repeats,
-            groups=None if groups is None else load_labels(groups),
+            groups=None if groups is None else load_labels(groups, "groups"),
             metrics=metrics or None,
             seed=seed,
             class_weight=class_weight,

@@ -72,7 +72,7 @@ def evaluate(
             batch_size=batch_size,
             progress=progress,
             fitted_rows=fitted_rows,
-            groups=None if groups is None else load_labels(groups),
+            groups=None if groups is None else load_labels(groups, "groups"),
             metrics=metrics or None,
         )
         save_report(found, report, source, overwrite=overwrite)

@@ -35,12 +35,28 @@ def find(name: str) -> type[Combiner]:
         KerasembleError: there is none; the message names the nearest.
     """
     known = registry()
+    # A chain is made of a combiner and stages; its name alone says nothing.
+    named = [each for each in known if each != "chain"]
     if name not in known:
-        near = difflib.get_close_matches(name, known, n=1)
+        near = difflib.get_close_matches(name, named, n=1)
         hint = f" Did you mean '{near[0]}'?" if near else ""
-        msg = f"There is no combiner '{name}'.{hint} The combiners are: {', '.join(known)}."
+        msg = f"There is no combiner '{name}'.{hint} The combiners are: {', '.join(named)}."
         raise KerasembleError(msg)
     return known[name]
+
+
+def by_name(name: str) -> Combiner:
+    """Return the combiner that a person calls so, with its defaults.
+
+    Raises:
+        KerasembleError: there is none, or the name says too little.
+    """
+    if name == "chain":
+        msg = (
+            "A chain is a combiner with stages. Name the combiner, and give stages=[Temperature(), ...] (--calibrate)."
+        )
+        raise KerasembleError(msg)
+    return find(name)()
 
 
 @functools.cache

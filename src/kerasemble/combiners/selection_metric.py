@@ -159,6 +159,8 @@ def _no_weights(metric: str) -> str:
 
 
 def _undefined(metric: str, cause: str, labels: IntArray, classes: tuple[str, ...]) -> str:
+    if "multi_class" in cause:
+        return f"The metric '{metric}' is of two classes, and there are {len(classes)}. Take '{metric}_ovr'."
     present = [classes[index] for index in np.unique(labels)]
     seen = f"all are '{present[0]}'" if len(present) == 1 else f"{len(present)} of {len(classes)} classes occur"
     return (

@@ -11,6 +11,19 @@ from kerasemble.core.arrays import IntArray, first
 from kerasemble.core.errors import KerasembleError
 
 
+def name_labels(y: npt.ArrayLike, classes: Sequence[str]) -> npt.NDArray[np.str_]:
+    """Return the name of each label (samples,), given the classes in the order that indices follow.
+
+    Raises:
+        KerasembleError: as `encode_labels`.
+
+    Example:
+        >>> name_labels([1, 0], ["cat", "dog"])
+        array(['dog', 'cat'], dtype='<U3')
+    """
+    return np.asarray(classes)[encode_labels(y, classes, len(_as_array(y)))]
+
+
 def encode_labels(y: npt.ArrayLike, classes: Sequence[str], samples: int, *, ordered: bool = True) -> IntArray:
     """Return the index into `classes` of each label.
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy.typing as npt
 
-from kerasemble.combiners import find
+from kerasemble.combiners import by_name
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.chain import with_stages
@@ -91,7 +91,7 @@ def combine(
         >>> print(ensemble.report)  # doctest: +SKIP
         >>> ensemble.save("ensemble.keras")  # doctest: +SKIP
     """
-    asked = find(combiner)() if isinstance(combiner, str) and combiner != "auto" else combiner
+    asked = by_name(combiner) if isinstance(combiner, str) and combiner != "auto" else combiner
     # Those that cannot follow fail before anything is run.
     with_stages(Average() if isinstance(asked, str) else asked, stages)
     named = as_members(members)

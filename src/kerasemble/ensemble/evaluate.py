@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 
 import numpy.typing as npt
 
+from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import digest
 from kerasemble.evaluation.metrics import MetricName
@@ -78,8 +79,12 @@ def evaluate(
         batch_size=batch_size,
         progress=progress,
     )
-    ensembles = [name_of(member) for member in read.members if member.record is not None]
-    return score(seen, y, ensembles, groups=groups, metrics=metrics)
+    fitted = {
+        name_of(member): FittedCombiner.from_json(member.record["fitted"])
+        for member in read.members
+        if member.record is not None
+    }
+    return score(seen, y, list(fitted), groups=groups, metrics=metrics, fitted=fitted)
 
 
 def _check_unseen(members: Sequence[Member], data: str) -> None:

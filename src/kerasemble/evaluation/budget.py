@@ -12,11 +12,11 @@ import numpy.typing as npt
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
-from kerasemble.evaluation.contributions import best_within, subset_losses_by_fold
-from kerasemble.evaluation.crossfit import Pool
-from kerasemble.evaluation.scored import Rows
 
 Costs = npt.NDArray[np.float64]
+
+# Sums of costs that are equal but for rounding are equal.
+_ROUNDING = 1 + 1e-9
 
 
 class Budget(NamedTuple):
@@ -29,6 +29,12 @@ class Budget(NamedTuple):
     def limits(self) -> bool:
         """Whether anything is limited."""
         return self != Budget()
+
+    def holds(self, costs: Costs) -> bool:
+        """Return whether members of these costs (kept,) are within it together."""
+        return (self.members is None or len(costs) <= self.members) and (
+            self.cost is None or float(costs.sum()) <= self.cost * _ROUNDING
+        )
 
 
 class Priced(NamedTuple):
@@ -80,6 +86,9 @@ def check_budget(budget: Budget, priced: Priced, members: Sequence[str]) -> None
         raise KerasembleError(msg)
     if budget.cost is None:
         return
+    if not isinstance(budget.cost, numbers.Real) or isinstance(budget.cost, bool):
+        msg = f"budget must be a number of milliseconds a row. Received: budget={budget.cost!r}."
+        raise KerasembleError(msg)
     if priced.unit != "ms a row":
         msg = (
             f"budget={budget.cost:g} is in milliseconds a row, and it is not known what the members take. Run them "
@@ -97,30 +106,5 @@ def check_budget(budget: Budget, priced: Priced, members: Sequence[str]) -> None
 
 def affordable(budget: Budget, priced: Priced, members: Sequence[str]) -> tuple[str, ...]:
     """Return the members that are within the budget alone: no other can be kept, alone or among several."""
-    most = np.inf if budget.cost is None else budget.cost * (1 + 1e-9)
-    return tuple(name for name, cost in zip(members, priced.costs, strict=True) if cost <= most)
-
-
-def pool_within(budget: Budget, priced: Priced, rows: Rows, division: IntArray | None) -> Pool | None:
-    """Return which members are kept where some folds are unseen: those of least log loss in their plain mean.
-
-    Args:
-        budget: the limits.
-        priced: what members cost.
-        rows: with labels.
-        division: (samples,) the fold of each row; None where all rows are one fold.
-
-    Returns:
-        A function of unseen folds; None where nothing is limited.
-    """
-    if not budget.limits:
-        return None
-    folds = np.zeros(len(rows.labels), dtype=np.int64) if division is None else division
-    masks, sums = subset_losses_by_fold(rows.predictions, rows.labels, rows.weights, folds, priced.costs)
-
-    def pool(unseen: tuple[int, ...]) -> tuple[str, ...]:
-        seen = np.delete(sums, list(unseen), axis=1).sum(axis=1)
-        kept = best_within(masks, seen, priced.costs, budget=budget.cost, max_members=budget.members)
-        return tuple(rows.predictions.members[index] for index in kept)
-
-    return pool
+    alone = Budget(budget.cost)
+    return tuple(name for name, cost in zip(members, priced.costs, strict=True) if alone.holds(np.array([cost])))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from kerasemble.combiners import find
+from kerasemble.combiners import by_name, find
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.recipes import label, name_of
@@ -47,7 +47,7 @@ def as_combiners(given: Iterable[Combiner | str]) -> list[Combiner]:
     if isinstance(given, str) or not isinstance(given, Iterable):
         msg = f"combiners must be a list of combiners or of their names. Received: combiners={given!r}."
         raise KerasembleError(msg)
-    made = [find(each)() if isinstance(each, str) else each for each in given]
+    made = [by_name(each) if isinstance(each, str) else each for each in given]
     wrong = [each for each in made if not isinstance(each, Combiner)]
     if wrong:
         msg = f"combiners must be recipes, such as Average(), or their names. Received: {wrong[0]!r}."

@@ -22,7 +22,7 @@ from kerasemble.evaluation.alone import best_alone
 from kerasemble.evaluation.analysis import Staged
 from kerasemble.evaluation.choice import Taken
 from kerasemble.evaluation.crossfit import Pool, cross_fit
-from kerasemble.evaluation.metrics import MetricName
+from kerasemble.evaluation.metrics import MetricName, asked_for
 from kerasemble.evaluation.nested import Candidates, cross_fit_choice, take_on_all
 from kerasemble.evaluation.picks import picks_of
 from kerasemble.evaluation.plan import Plan, Settings, plan_of
@@ -157,6 +157,7 @@ def compared(
         fitted="" if keeps and staged is None else f"{fitted!r}.",
         weights=None if keeps else fitted.weights,
         choice=choice,
+        asked=asked_for(settings.metrics, plan.metrics),
     )
     alone = None
     if not keeps and (report.chosen.gain if choice is None else choice.gain).low > 0:

@@ -102,6 +102,13 @@ def metrics_of(
     return tuple(found.values()), ()
 
 
+def asked_for(names: Sequence[MetricName] | None, metrics: Sequence[Metric]) -> tuple[str, ...]:
+    """Return the names of the metrics that were asked for besides those that every report shows."""
+    if names is None:
+        return ()
+    return tuple(metric.name for metric in metrics if metric.name not in ("log loss", "accuracy"))
+
+
 def _find(name: MetricName, known: dict[str, Metric], predictions: Predictions) -> Metric:
     if not isinstance(name, str):
         return _of_function(NamedMetric(name), predictions)

@@ -14,12 +14,13 @@ from kerasemble.core.arrays import IntArray, first
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import ClassWeight
-from kerasemble.evaluation.budget import Budget, Priced, affordable, as_costs, check_budget, pool_within
+from kerasemble.evaluation.budget import Budget, Priced, affordable, as_costs, check_budget
 from kerasemble.evaluation.candidates import as_combiners, default_among, default_combiners, names_of, with_mean
 from kerasemble.evaluation.crossfit import Pool
 from kerasemble.evaluation.folds import make_folds
 from kerasemble.evaluation.metrics import Metric, MetricName, metrics_of
 from kerasemble.evaluation.nested import Candidates
+from kerasemble.evaluation.pools import pool_within
 from kerasemble.evaluation.scored import Rows
 from kerasemble.evaluation.summed import rows_of
 

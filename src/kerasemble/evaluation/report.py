@@ -129,6 +129,7 @@ class Report:
         choice: the score of choosing; None where nothing was chosen.
         analysis: where the gain comes from, and where the answers fail; None where that was not asked for.
         sample: some of the rows, for a page; it is not written by `to_json`.
+        asked: names of the metrics that were asked for, which the table shows besides accuracy and log loss.
     """
 
     scores: tuple[Score, ...]
@@ -148,6 +149,7 @@ class Report:
     choice: Choice | None = None
     analysis: Analysis | None = None
     sample: Sample | None = dataclasses.field(default=None, compare=False)
+    asked: tuple[str, ...] = ()
 
     def __getitem__(self, name: str) -> Score:
         """Return the score of the member or combiner called `name`."""
@@ -171,8 +173,8 @@ class Report:
         return from_plain(cls, {**data, **picked})
 
     def rows(self) -> list[tuple[str, ...]]:
-        """Return the table as text: a heading, then for each score name, accuracy, log loss, gain and its interval."""
-        heading = ("", "accuracy", "log loss", "gain", "95 % interval")
+        """Return the table as text: a heading, then for each score its name, metrics, gain and interval."""
+        heading = ("", "accuracy", "log loss", *self.asked, "gain", "95 % interval")
         return [heading, *(self._row(score) for score in self.scores)]
 
     def caption(self) -> str:
@@ -184,7 +186,8 @@ class Report:
         return f"{said} Gain: {self.measure} of the best member ({best}) less this one's."
 
     def _row(self, score: Score) -> tuple[str, ...]:
-        figures = (score.name, f"{score.accuracy:.2%}", "" if score.log_loss is None else f"{score.log_loss:.4f}")
+        others = (score.metrics.get(name) for name in ("log loss", *self.asked))
+        figures = (score.name, f"{score.accuracy:.2%}", *("" if each is None else f"{each:.4f}" for each in others))
         if score == self.best_member:
             return (*figures, "", "best member")
         mean, low, high = score.gain

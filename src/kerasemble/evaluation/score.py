@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import numpy.typing as npt
 
 from kerasemble.combiners.average import Average
+from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.predictions import Predictions
+from kerasemble.evaluation.analysis import Staged
 from kerasemble.evaluation.budget import as_costs
 from kerasemble.evaluation.choice import Taken
-from kerasemble.evaluation.metrics import MetricName, metrics_of
+from kerasemble.evaluation.metrics import MetricName, asked_for, metrics_of
 from kerasemble.evaluation.picks import Picks
 from kerasemble.evaluation.report import Report
-from kerasemble.evaluation.scored import Scored, Table
+from kerasemble.evaluation.scored import Rows, Scored, Table
+from kerasemble.evaluation.staged import score_fitted_stages
 from kerasemble.evaluation.summed import as_members, report_of, rows_of
-from kerasemble.evaluation.verdict import verdict_of
+from kerasemble.evaluation.verdict import of_stages, verdict_of
 
 
 def score(
@@ -28,6 +31,7 @@ def score(
     *,
     groups: npt.ArrayLike | None = None,
     metrics: Sequence[MetricName] | None = None,
+    fitted: Mapping[str, FittedCombiner] | None = None,
 ) -> Report:
     """Score models as they are, nothing fitted: for ensembles on data that nobody has seen.
 
@@ -37,6 +41,7 @@ def score(
         ensembles: names of those that are to be compared with the best of the others.
         groups: (samples,) as in `compare`.
         metrics: as in `compare`.
+        fitted: what ensembles are, by name, where that is known: what their stages do is then scored too.
 
     Returns:
         The scores, where `ensembles` count as combiners of the others.
@@ -64,8 +69,23 @@ def score(
     chosen = min(table.entries, key=lambda each: losses[each.name])
     taken = Taken(chosen.kind, (members if chosen.kind == "member" else combined).index(chosen))
     found, left_out = metrics_of(metrics, rows.predictions, rows.labels)
-    report = report_of(table, taken, found, as_costs(None, rows.predictions), names, 0)
-    report = dataclasses.replace(report, warnings=(*report.warnings, *left_out))
+    staged = _staged(chosen, combined, rows, fitted or {})
+    report = report_of(table, taken, found, as_costs(None, rows.predictions), names, 0, staged)
+    asked = asked_for(metrics, found)
+    report = dataclasses.replace(report, warnings=(*report.warnings, *left_out), asked=asked)
     for warning in report.warnings:
         warn(warning)
-    return dataclasses.replace(report, verdict=verdict_of(table, report, taken, asked=False))
+    verdict = verdict_of(table, report, taken, asked=False) + of_stages(report)
+    return dataclasses.replace(report, verdict=verdict)
+
+
+def _staged(
+    chosen: Scored, combined: Sequence[Scored], rows: Rows, fitted: Mapping[str, FittedCombiner]
+) -> Staged | None:
+    """Return what stages do: those of the ensemble that the verdict is about, or else of the first that has any."""
+    for entry in sorted(combined, key=lambda each: each.name != chosen.name):
+        if entry.name in fitted:
+            found = score_fitted_stages(fitted[entry.name], entry.name, entry.answers[0], rows)
+            if found is not None:
+                return found
+    return None

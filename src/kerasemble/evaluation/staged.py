@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -9,10 +10,12 @@ import numpy.typing as npt
 
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.chain import Chain
+from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.combiners.recipes import label
 from kerasemble.combiners.stages.abstain import Abstain
+from kerasemble.combiners.stages.base import Stage
 from kerasemble.combiners.stages.conformal_sets import ConformalSets
-from kerasemble.core.arrays import IntArray
+from kerasemble.core.arrays import FloatArray, IntArray
 from kerasemble.evaluation.analysis import Answered, Sets, Staged
 from kerasemble.evaluation.crossfit import Pool, cross_fit_outputs
 from kerasemble.evaluation.scored import Rows, Scored
@@ -37,14 +40,36 @@ def score_stages(
     stages = chain.stages if isinstance(chain, Chain) else ()
     calibrators = [label(stage) for stage in stages if stage.output is None]
     calibrated = f"{name}, then {' and '.join(calibrators)}" if calibrators else None
-    found = Staged(
+    found = _staged(name, calibrated, stages, outputs, rows)
+    entry = None if calibrated is None else Scored(calibrated, "combiner", (outputs["probabilities"],))
+    return found, entry
+
+
+def score_fitted_stages(fitted: FittedCombiner, name: str, probabilities: FloatArray, rows: Rows) -> Staged | None:
+    """Return what the stages of a fitted chain do on rows that it was not fitted to; None where it adds no output.
+
+    Args:
+        fitted: as an ensemble's record has it.
+        name: of the ensemble, in the report.
+        probabilities: (samples, classes) that the ensemble answered, calibrated.
+        rows: with labels.
+    """
+    if not isinstance(fitted.combiner, Chain) or not fitted.combiner.output_names():
+        return None
+    learned = {key: array.astype(probabilities.dtype) for key, array in fitted.learned.items()}
+    outputs = {"probabilities": probabilities, **fitted.combiner.outputs(probabilities, learned, np)}
+    return _staged(name, None, fitted.combiner.stages, outputs, rows)
+
+
+def _staged(
+    name: str, calibrated: str | None, stages: Sequence[Stage], outputs: dict[str, npt.NDArray[Any]], rows: Rows
+) -> Staged:
+    return Staged(
         combiner=name,
         calibrated=calibrated,
         sets=next((_sets(each, outputs, rows) for each in stages if isinstance(each, ConformalSets)), None),
         answered=next((_answered(each, outputs, rows) for each in stages if isinstance(each, Abstain)), None),
     )
-    entry = None if calibrated is None else Scored(calibrated, "combiner", (outputs["probabilities"],))
-    return found, entry
 
 
 def _sets(stage: ConformalSets, outputs: dict[str, npt.NDArray[Any]], rows: Rows) -> Sets:

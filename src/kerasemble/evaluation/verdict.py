@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+import numpy as np
+
 from kerasemble.core.arrays import first
 from kerasemble.evaluation.alone import Alone
 from kerasemble.evaluation.budget import Budget, Priced
@@ -12,6 +14,8 @@ from kerasemble.evaluation.choice import Taken
 from kerasemble.evaluation.report import Report
 from kerasemble.evaluation.scored import Table
 
+# Of few rows little is sure; what loses less than this share of what guessing loses has learned something.
+_GUESSED = 0.9
 # So many folds leave one for a choice, and none for another fit.
 _TOO_FEW_FOLDS = 2
 
@@ -26,6 +30,9 @@ def verdict_of(table: Table, report: Report, taken: Taken, *, asked: bool, alone
         asked: whether a combiner was asked for, so that nothing was chosen.
         alone: what the best member gains by the same fit.
     """
+    guessed = _guessed(table, report)
+    if guessed:
+        return guessed
     if report.chosen.kind == "member":
         return _keep_a_member(report)
     said = [_take_a_combiner(table, report, alone, asked=asked)]
@@ -39,6 +46,21 @@ def verdict_of(table: Table, report: Report, taken: Taken, *, asked: bool, alone
     if alone is not None and not alone.is_all:
         said.append(f"{_fitted(alone)}.")
     return " ".join(said)
+
+
+def _guessed(table: Table, report: Report) -> str:
+    """Return a sentence where the best of all is not surely better than knowing how frequent classes are."""
+    rows, measure = table.rows, report.measure
+    frequent = np.bincount(rows.labels, rows.weights, len(rows.predictions.classes)) / rows.weights.sum()
+    guess = -np.log(frequent[rows.labels]) if measure == "log loss" else 1.0 - (rows.labels == frequent.argmax())
+    entry = min(table.entries, key=lambda each: rows.mean(each.losses(rows.labels, measure)))
+    own = entry.losses(rows.labels, measure)
+    if rows.gain(guess, own).low > 0 or rows.mean(own) < _GUESSED * rows.mean(guess):
+        return ""
+    return (
+        f"nothing here is surely better than guessing by how frequent classes are ({measure} {rows.mean(guess):.3f}): "
+        f"{entry.name} has {rows.mean(own):.3f}. Are these the labels of these rows?"
+    )
 
 
 def _keep_a_member(report: Report) -> str:
@@ -144,10 +166,11 @@ def of_stages(report: Report) -> str:
         before, after = report[staged.combiner].log_loss, report[staged.calibrated].log_loss
         without = "" if before is None else f" against {before:.3f} without"
         said.append(f"{staged.calibrated}: log loss {after:.3f}{without}.")
+    whose = "" if staged.combiner == report.chosen.name else f"{staged.combiner}: "
     if staged.sets is not None:
         sets = staged.sets
         said.append(
-            f"The sets hold the true class in {sets.held:.1%} of the rows ({sets.asked:.1%} asked for), by "
+            f"{whose}The sets hold the true class in {sets.held:.1%} of the rows ({sets.asked:.1%} asked for), by "
             f"{sets.size:.2f} classes on average."
         )
     if staged.answered is not None:
@@ -155,5 +178,5 @@ def of_stages(report: Report) -> str:
         wrong = (
             "" if answered.wrong is None else f", of which {answered.wrong:.1%} are wrong ({answered.risk:.1%} allowed)"
         )
-        said.append(f"It answers {answered.coverage:.1%} of the rows{wrong}, and abstains from the others.")
+        said.append(f"{whose}It answers {answered.coverage:.1%} of the rows{wrong}, and abstains from the others.")
     return "".join(f" {sentence}" for sentence in said)

@@ -84,19 +84,23 @@ def load_store(path: str | os.PathLike[str]) -> Stored:
     return Stored(seen, None if note["labels"] is None else _read_labels(folder / LABELS, note["labels"]), data)
 
 
-def load_labels(path: str | os.PathLike[str]) -> npt.NDArray[Any]:
-    """Return labels in an `.npy`.
+def load_labels(path: str | os.PathLike[str], what: str = "labels") -> npt.NDArray[Any]:
+    """Return labels in an `.npy`, or what else there is one of for each row.
 
     Raises:
         KerasembleError: it cannot be read.
     """
     try:
         labels: npt.NDArray[Any] = np.load(path, allow_pickle=False)
+    except FileNotFoundError as error:
+        msg = f"{path} does not exist. Give the .npy file of the {what}."
+        raise KerasembleError(msg) from error
     except Exception as error:  # NumPy raises OSError, ValueError, EOFError, ... for a bad file
-        msg = f"{path} cannot be read as an .npy of labels: {str(error).splitlines()[0]}. Save it with np.save."
+        pickled = "it holds Python objects" if "pickle" in str(error) else str(error).splitlines()[0]
+        msg = f"{path} cannot be read as the {what}: {pickled}. Save them as numbers or text: np.save(path, {what})."
         raise KerasembleError(msg) from error
     if not isinstance(labels, np.ndarray):
-        msg = f"{path} is an archive of arrays. Save the labels alone: np.save('y.npy', y)."
+        msg = f"{path} is an archive of arrays. Save the {what} alone: np.save('{what}.npy', {what})."
         raise KerasembleError(msg)
     return labels
 

@@ -9,6 +9,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from kerasemble.core.errors import KerasembleError
+
 # A side of the picture in the page, at most.
 _SIDE = 96
 
@@ -19,9 +21,15 @@ def pictures_of(images: Any, rows: list[int]) -> list[str | None]:  # noqa: ANN4
     Args:
         images: an array, or anything that gives rows by a slice.
         rows: their positions.
+
+    Raises:
+        KerasembleError: there are fewer images than rows.
     """
     if images is None or not rows:
         return [None] * len(rows)
+    if hasattr(images, "__len__") and max(rows) >= len(images):
+        msg = f"There are {len(images)} images, and the report is of row {max(rows)} too. Give the data it is about."
+        raise KerasembleError(msg)
     found = [_as_image(np.asarray(images[row : row + 1])[0]) for row in rows]
     known = [each for each in found if each is not None]
     if not known:

@@ -1,0 +1,5 @@
+"""`python -m kerasemble`: the command line."""
+
+from kerasemble.cli import main
+
+main()

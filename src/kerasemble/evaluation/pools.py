@@ -1,0 +1,81 @@
+"""Which members are kept within a budget, picked without the rows that they are to be scored on."""
+
+from __future__ import annotations
+
+import functools
+
+import numpy as np
+
+from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAverage
+from kerasemble.core.arrays import IntArray
+from kerasemble.core.row_weights import effective_rows
+from kerasemble.evaluation.budget import Budget, Priced
+from kerasemble.evaluation.contributions import best_within, subset_losses_by_fold
+from kerasemble.evaluation.crossfit import Pool
+from kerasemble.evaluation.scored import Rows
+from kerasemble.solvers.folds import content_part
+from kerasemble.solvers.log_linear_pool import solve_log_linear_pool
+from kerasemble.solvers.newton import Solution
+from kerasemble.solvers.sparse import select
+
+# Subsets are told apart by the weights of so many rows, to this gap in nats.
+_ROWS, _GAP = 2_000, 1e-6
+# Of more members those are tried that have the most weight among all of them, or the most for their cost.
+_MOST_TRIED = 12
+
+
+def pool_within(budget: Budget, priced: Priced, rows: Rows, division: IntArray | None) -> Pool | None:
+    """Return which members are kept where some folds are unseen.
+
+    They are those of least log loss in their weighted geometric average, which is fitted for each subset that a
+    forward selection passes, and for that of the best plain mean. Members are picked for a combination with weights: of
+    eight that differ much the three of the best mean were one, and had half again the loss of the three picked so.
+    Where members give labels only, the plain mean alone decides.
+
+    Args:
+        budget: the limits.
+        priced: what members cost.
+        rows: with labels.
+        division: (samples,) the fold of each row; None where all rows are one fold.
+
+    Returns:
+        A function of unseen folds; None where all members are within the limits.
+    """
+    if budget.holds(priced.costs):
+        return None
+    folds = np.zeros(len(rows.labels), dtype=np.int64) if division is None else division
+    masks, sums = subset_losses_by_fold(rows.predictions, rows.labels, rows.weights, folds, priced.costs)
+
+    @functools.cache
+    def pool(unseen: tuple[int, ...]) -> tuple[str, ...]:
+        seen = np.delete(sums, list(unseen), axis=1).sum(axis=1)
+        kept = best_within(masks, seen, priced.costs, budget=budget.cost, max_members=budget.members)
+        if not rows.predictions.labels_only:
+            kept = _by_weights(budget, priced, rows, np.flatnonzero(~np.isin(folds, unseen)), kept)
+        return tuple(rows.predictions.members[index] for index in kept)
+
+    return pool
+
+
+def _by_weights(budget: Budget, priced: Priced, rows: Rows, seen: IntArray, of_mean: IntArray) -> IntArray:
+    """Return the indices, ascending, of the members with which the weighted geometric average is best on some rows."""
+    predictions, labels, weights = rows.predictions.rows(seen), rows.labels[seen], rows.weights[seen]
+    part = content_part(predictions, labels, weights, _ROWS)
+    predictions, labels, weights = predictions.rows(part), labels[part], weights[part]
+    ridge = WeightedGeometricAverage().strength / effective_rows(weights)
+
+    @functools.cache
+    def solved(kept: tuple[int, ...]) -> Solution:
+        return solve_log_linear_pool(predictions, labels, weights, ridge, kept=np.array(kept), gap=_GAP)
+
+    def solve(kept: IntArray) -> Solution:
+        return solved(tuple(kept.tolist()))
+
+    count = len(priced.costs)
+    tried = np.arange(count)
+    if count > _MOST_TRIED:
+        every = solve(tried).weights
+        orders = (np.argsort(-every, kind="stable"), np.argsort(-every / priced.costs, kind="stable"))
+        tried = np.unique(np.concatenate([order[: _MOST_TRIED // 2] for order in orders]))
+    forward = select(solve, np.zeros(count), count, among=tried, within=lambda kept: budget.holds(priced.costs[kept]))
+    return min((forward, of_mean), key=lambda kept: solve(kept).loss)
