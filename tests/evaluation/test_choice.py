@@ -92,6 +92,7 @@ def taken(*combiners, default=0, weights=None, members=(BASE + 2, BASE + 3), err
         combiners=losses if errors is None else np.stack(errors),
         log_losses=losses,
         if_wrong=np.zeros_like(losses) if if_wrong is None else np.stack(if_wrong),
+        claimed=np.zeros_like(losses),
         best_if_wrong=np.zeros(50),
         weights=np.ones(50) if weights is None else weights,
         groups=None,

@@ -41,10 +41,12 @@ def test_voters_that_made_no_mistake_on_few_rows_are_not_called_better_for_being
 def test_the_interval_is_that_of_one_row_more_only_where_that_is_beyond_what_the_rows_show():
     baseline, other = np.random.default_rng(0).gamma(2, size=(2, 100))
     plain = paired_interval(baseline, other)
-    assert paired_interval(baseline, other, unseen=(baseline - other).min()) == plain
-    wider = paired_interval(baseline, other, unseen=-30.0)
-    one_more = paired_interval(np.append(baseline, 0.0), np.append(other, 30.0))
-    assert wider == (plain.mean, one_more.low, max(plain.high, one_more.high))
+    shown = baseline - other
+    assert paired_interval(baseline, other, unseen=(shown.min(), shown.max())) == plain
+    wider = paired_interval(baseline, other, unseen=(-30.0, 30.0))
+    below = paired_interval(np.append(baseline, 0.0), np.append(other, 30.0))
+    above = paired_interval(np.append(baseline, 30.0), np.append(other, 0.0))
+    assert wider == (plain.mean, below.low, above.high)
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 10])

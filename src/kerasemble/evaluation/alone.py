@@ -11,7 +11,7 @@ from kerasemble.combiners.recipes import with_options
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.metrics import log_losses
 from kerasemble.evaluation.crossfit import cross_fit
-from kerasemble.evaluation.scored import Rows, Scored
+from kerasemble.evaluation.scored import Rows, Scored, doubt_of
 
 # A gain in confidence below this, in nats, is not worth a sentence.
 _WORTH_SAYING = 0.001
@@ -47,6 +47,6 @@ def best_alone(combiner: Combiner, combined: Scored, best: str, rows: Rows, fold
     fitted = log_losses(answers, labels)
     if rows.mean(fitted) > rows.mean(log_losses(np.asarray(alone.values[0]), labels)) - _WORTH_SAYING:
         return None
-    unseen = rows.unseen(Scored(best, "combiner", (answers,)), combined)
+    unseen = rows.unseen(doubt_of(answers), combined.doubt())
     gain = rows.gain(fitted, combined.losses(labels, "log loss"), unseen=unseen)
     return Alone(best, rows.mean(fitted), gain.low <= 0)

@@ -9,7 +9,7 @@ import numpy as np
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.row_weights import RowWeights
 from kerasemble.evaluation.report import Measure
-from kerasemble.evaluation.scored import Losses
+from kerasemble.evaluation.scored import Losses, one_more
 from kerasemble.evaluation.significance import paired_interval
 
 # A lower log loss by less than this, in nats, is not worth leaving the default for, however sure.
@@ -28,7 +28,8 @@ class Evidence(NamedTuple):
         log_losses: (combiners, rows), by which combiners are told apart: their probabilities show more by it, for
             members that give labels only too.
         if_wrong: (combiners, rows) the log loss of each row if the most probable class were not the true one.
-        best_if_wrong: (rows,) the same of the best member.
+        claimed: (combiners, rows) how probable they say that is.
+        best_if_wrong: (rows,) as `if_wrong`, of the best member.
         weights: (rows,) how much each row counts.
         groups: (rows,) group numbers from 0, without gaps, or None.
         measure: the loss.
@@ -39,10 +40,15 @@ class Evidence(NamedTuple):
     combiners: Losses
     log_losses: Losses
     if_wrong: Losses
+    claimed: Losses
     best_if_wrong: Losses
     weights: RowWeights
     groups: IntArray | None
     measure: Measure
+
+    def one_more(self, baseline: Losses, combiner: int) -> float:
+        """Return what the baseline's loss is above a combiner's on a row more on which that combiner is wrong."""
+        return one_more(baseline, self.if_wrong[combiner], self.claimed[combiner], self.weights)
 
 
 class Taken(NamedTuple):
@@ -87,7 +93,8 @@ def _with_one_more(evidence: Evidence, shares: RowWeights) -> Losses:
     What is never unsure loses nothing on a few rows on which it is right, and more than all others on new ones.
     """
     gains = evidence.best_member - evidence.combiners
-    one, count = (evidence.best_if_wrong - evidence.if_wrong) @ shares, gains.shape[1]
+    one = np.array([evidence.one_more(evidence.best_if_wrong, index) for index in range(len(gains))])
+    count = gains.shape[1]
     means = gains @ shares
     return np.asarray(np.where(one < gains.min(axis=1), (count * means + one) / (count + 1), means))
 
@@ -100,12 +107,11 @@ def _surely_best(evidence: Evidence, default: int | None) -> Taken:
         return Taken("combiner", lowest)
     # What is not lower by enough need not be tested.
     worth = np.flatnonzero(means[default] - means > _WORTH_IT)
-    unseen = (evidence.if_wrong[default] - evidence.if_wrong) @ (weights / weights.sum())
-    better = [
-        index
-        for index in worth
-        if paired_interval(losses[default], losses[index], weights, evidence.groups, float(unseen[index])).low > 0
-    ]
+    better = []
+    for index in worth.tolist():
+        unseen = (evidence.one_more(evidence.if_wrong[default], index), -np.inf)
+        if paired_interval(losses[default], losses[index], weights, evidence.groups, unseen).low > 0:
+            better.append(index)
     if better:
         return Taken("combiner", int(min(better, key=lambda index: means[index])))
     return Taken("combiner", default, lowest if lowest in worth else None)

@@ -82,7 +82,7 @@ def _difference(metric: Metric, reference: Scored, entry: Scored, table: Table, 
     sign = 1 if metric.higher_is_better else -1
     if metric.rows is not None:
         base, own = (-sign * _contributions(metric, each, table) for each in (reference, entry))
-        unseen = rows.unseen(reference, entry) if metric.name == "log loss" else None
+        unseen = rows.unseen(reference.doubt(), entry.doubt()) if metric.name == "log loss" else None
         tested = paired_test(base, own, rows.weights, rows.groups, added, unseen)
         # Of weighted rows, of rows that tell of each other, and of what is picked now so now so there is no exact test.
         if metric.name == "accuracy" and rows.groups is None and np.ptp(rows.weights) == 0 and not added:

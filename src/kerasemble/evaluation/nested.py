@@ -14,7 +14,7 @@ from kerasemble.evaluation.choice import Evidence, Taken, take
 from kerasemble.evaluation.crossfit import Loss, Pool, losses_without
 from kerasemble.evaluation.picks import Picks
 from kerasemble.evaluation.report import Choice
-from kerasemble.evaluation.scored import Losses, Table, if_wrong, if_wrong_of, losses_of
+from kerasemble.evaluation.scored import Doubt, Losses, Table, doubt_of, losses_of
 
 # A choice is made for this many parts of the rows at most. Each pair of parts costs a fit: ten folds would cost 45,
 # of which that of ten parts took three times as long as all else in a comparison (benchmarks/estimates.py).
@@ -37,14 +37,16 @@ class Candidates(NamedTuple):
 def take_on_all(table: Table, candidates: Candidates) -> Taken:
     """Return what to use, by the cross-fitted losses of all rows."""
     rows, measure = table.rows, table.rows.measure
+    doubts = [each.doubt() for each in table.combined]
     return take(
         Evidence(
             members=np.stack([each.losses(rows.labels, measure) for each in table.members]),
             best_member=table.best_member.losses(rows.labels, measure),
             combiners=np.stack([each.losses(rows.labels, measure) for each in table.combined]),
             log_losses=np.stack([each.losses(rows.labels, "log loss") for each in table.combined]),
-            if_wrong=np.stack([if_wrong_of(each) for each in table.combined]),
-            best_if_wrong=if_wrong_of(table.best_member),
+            if_wrong=np.stack([each.losses for each in doubts]),
+            claimed=np.stack([each.claimed for each in doubts]),
+            best_if_wrong=table.best_member.doubt().losses,
             weights=rows.weights,
             groups=rows.groups,
             measure=measure,
@@ -74,14 +76,16 @@ def cross_fit_choice(
     if int(folds.max()) < 2 or len(table.members) == 1:
         return None
     rows, measure = table.rows, table.rows.measure
-    losses, doubt, taken = np.zeros(len(rows.labels)), np.zeros(len(rows.labels)), []
+    losses, taken = np.zeros(len(rows.labels)), []
+    doubt = Doubt(np.zeros(len(rows.labels)), np.zeros(len(rows.labels)))
     for index, division in enumerate(folds % _PARTS):
         for part, one in enumerate(_choices(table, candidates, division, pool_of(division))):
             entry = (table.members if one.kind == "member" else table.combined)[one.position]
             inside = division == part
             answers = entry.answers[min(index, len(entry.answers) - 1)][inside]
             losses[inside] += losses_of(answers, rows.labels[inside], measure) / len(folds)
-            doubt[inside] += if_wrong(answers) / len(folds)
+            for into, values in zip(doubt, doubt_of(answers), strict=True):
+                into[inside] += values / len(folds)
             taken.append(entry.name)
     best, mean = (each.losses(rows.labels, measure) for each in (table.best_member, table.mean))
     combiners = [each.losses(rows.labels, measure) for each in table.combined]
@@ -92,12 +96,8 @@ def cross_fit_choice(
     # Where a member is kept it is the one that the gain is over, so that which it is tells nothing of that gain.
     kept = float(shares[-1])
     of_member = table.added(np.stack([each.losses(rows.labels, measure) for each in table.members]))
-    unseen = [
-        None if measure == "error rate" else rows.mean(if_wrong_of(reference) - doubt)
-        for reference in (table.best_member, table.mean)
-    ]
-    over_best = rows.gain(best, losses, own + (1 - kept) * of_member, unseen[0])
-    over_mean = rows.gain(mean, losses, own + kept * of_member, unseen[1])
+    over_best = rows.gain(best, losses, own + (1 - kept) * of_member, rows.unseen(table.best_member.doubt(), doubt))
+    over_mean = rows.gain(mean, losses, own + kept * of_member, rows.unseen(table.mean.doubt(), doubt))
     return Choice(rows.mean(losses), over_best, over_mean, tuple(taken))
 
 
@@ -111,10 +111,10 @@ def _choices(table: Table, candidates: Candidates, division: IntArray, pool: Poo
     """Return what is taken for each part of the rows."""
     rows, measure = table.rows, table.rows.measure
     members = np.stack([each.losses(rows.labels, measure) for each in table.members])
-    if_wrong_of_members = np.stack([if_wrong_of(each) for each in table.members])
+    of_members = np.stack([each.doubt().losses for each in table.members])
     kinds = (measure, "log loss") if measure == "error rate" else (measure,)
     wanted: list[Loss] = [lambda values, labels, kind=kind: losses_of(values, labels, kind) for kind in kinds]  # type: ignore[misc]
-    wanted.append(lambda values, _labels: if_wrong(values))
+    wanted += [lambda values, _labels: doubt_of(values).losses, lambda values, _labels: doubt_of(values).claimed]
     found = [
         losses_without(
             recipe,
@@ -134,14 +134,14 @@ def _choices(table: Table, candidates: Candidates, division: IntArray, pool: Poo
             np.stack([each[kind][fold, others] for each in found]).astype(np.float64) for kind in range(len(wanted))
         ]
         place = _picked(members[:, others], rows.weights[others], division[others])
-        doubts = if_wrong_of_members[:, others]
         evidence = Evidence(
             members=members[:, others],
             best_member=members[:, others][place, np.arange(len(place))],
             combiners=combined[0],
-            log_losses=combined[-2],
-            if_wrong=combined[-1],
-            best_if_wrong=doubts[place, np.arange(len(place))],
+            log_losses=combined[-3],
+            if_wrong=combined[-2],
+            claimed=combined[-1],
+            best_if_wrong=of_members[:, others][place, np.arange(len(place))],
             weights=rows.weights[others],
             groups=None if rows.groups is None else np.unique(rows.groups[others], return_inverse=True)[1],
             measure=measure,

@@ -13,7 +13,7 @@ from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights
 from kerasemble.evaluation.picks import Picks
 from kerasemble.evaluation.report import Measure
-from kerasemble.evaluation.significance import Interval, paired_test
+from kerasemble.evaluation.significance import Interval, Unseen, paired_test
 
 Losses = npt.NDArray[np.float64]
 
@@ -23,13 +23,39 @@ def losses_of(probabilities: FloatArray, labels: IntArray, measure: Measure) -> 
     return log_losses(probabilities, labels) if measure == "log loss" else 1 - hits(probabilities, labels)
 
 
-def if_wrong(probabilities: FloatArray) -> Losses:
-    """Return what each row would lose (samples,), were one of the classes true that are not the most probable one.
+class Doubt(NamedTuple):
+    """What wrong answers would cost, and how probable the answers say that they are.
 
-    It is the log loss of what these have on the average: of a row that is sure, as much as a loss can be.
+    Args:
+        losses: (samples,) the log loss of each row, were one of the classes true that are not the most probable one:
+            that of what these have on the average. Of a row that is sure it is as much as a loss can be.
+        claimed: (samples,) the probability that is left for that.
     """
-    rest = (1 - probabilities.max(axis=-1).astype(np.float64)) / max(1, probabilities.shape[-1] - 1)
-    return np.asarray(-np.log(np.maximum(rest, CLIP)))
+
+    losses: Losses
+    claimed: Losses
+
+
+def doubt_of(probabilities: FloatArray) -> Doubt:
+    """Return the doubt of probabilities (samples, classes)."""
+    claimed = np.maximum(1 - probabilities.max(axis=-1).astype(np.float64), 0)
+    return Doubt(-np.log(np.maximum(claimed / max(1, probabilities.shape[-1] - 1), CLIP)), claimed)
+
+
+def one_more(baseline: Losses, other: Losses, claimed: Losses, weights: RowWeights) -> float:
+    """Return the difference of what two lose on a row that these do not show, on which both are wrong.
+
+    It is such a row as one of the two would be wrong on: as it says itself, and one in all of n + 2 wherever it may be,
+    as nothing of n rows is surer than that (Laplace's rule of succession).
+
+    Args:
+        baseline: (samples,) what one loses where it is wrong.
+        other: (samples,) what the other does.
+        claimed: (samples,) how probable the one whose mistakes these are says that they are.
+        weights: (samples,) how much each row counts.
+    """
+    likely = weights * (claimed + 1 / (len(claimed) + 2))
+    return float(likely @ (baseline - other) / likely.sum())
 
 
 class Rows(NamedTuple):
@@ -58,15 +84,18 @@ class Rows(NamedTuple):
         """Return the weighted mean of numbers (samples,)."""
         return float(self.weights @ values / self.weights.sum())
 
-    def gain(self, baseline: Losses, other: Losses, added: float = 0.0, unseen: float | None = None) -> Interval:
+    def gain(self, baseline: Losses, other: Losses, added: float = 0.0, unseen: Unseen = None) -> Interval:
         """Return by how much the other's losses (samples,) are lower, with the interval; see `paired_test`."""
         return paired_test(baseline, other, self.weights, self.groups, added, unseen).interval
 
-    def unseen(self, baseline: Scored, other: Scored) -> float | None:
-        """Return the difference of what two lose on a row on which both are wrong; None of error rates."""
+    def unseen(self, baseline: Doubt, other: Doubt) -> Unseen:
+        """Return the differences on a row on which the other is wrong, and on which the baseline is; None of errors."""
         if self.measure == "error rate":
             return None
-        return self.mean(if_wrong_of(baseline) - if_wrong_of(other))
+        low, high = (
+            one_more(baseline.losses, other.losses, whose.claimed, self.weights) for whose in (other, baseline)
+        )
+        return low, high
 
 
 class Scored(NamedTuple):
@@ -90,10 +119,11 @@ class Scored(NamedTuple):
         found = [losses_of(values, labels, measure) for values in self.answers]
         return found[0] if len(found) == 1 else np.mean(found, axis=0)
 
-
-def if_wrong_of(entry: Scored) -> Losses:
-    """Return what each row (samples,) would lose if the answer were wrong, the mean of all divisions into folds."""
-    return np.asarray(np.mean([if_wrong(values) for values in entry.answers], axis=0))
+    def doubt(self) -> Doubt:
+        """Return what wrong answers would cost, the mean of all divisions into folds."""
+        found = [doubt_of(values) for values in self.answers]
+        losses, claimed = np.mean(found, axis=0)
+        return Doubt(losses, claimed)
 
 
 def best_on_others(members: list[Scored], losses: Losses, weights: RowWeights, folds: IntArray) -> Scored:

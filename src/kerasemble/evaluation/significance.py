@@ -15,6 +15,9 @@ from kerasemble.core.row_weights import RowWeights
 # A score of some rows under row weights (samples,).
 Weighted: TypeAlias = Callable[[RowWeights], float]
 
+# The differences that a row may have which few rows do not show, below and above theirs; None of what has none.
+Unseen: TypeAlias = tuple[float, float] | None
+
 # Two-sided 95 %.
 _UPPER = 0.975
 # Two hundred resamples tell a standard error within a twentieth of it.
@@ -41,7 +44,7 @@ def paired_interval(
     other: npt.NDArray[np.float64],
     weights: RowWeights | None = None,
     groups: IntArray | None = None,
-    unseen: float | None = None,
+    unseen: Unseen = None,
 ) -> Interval:
     """Return the mean of baseline - other over rows (samples,), with its 95 % interval: see `paired_test`."""
     return paired_test(baseline, other, weights, groups, unseen=unseen).interval
@@ -53,7 +56,7 @@ def paired_test(
     weights: RowWeights | None = None,
     groups: IntArray | None = None,
     added: float = 0.0,
-    unseen: float | None = None,
+    unseen: Unseen = None,
 ) -> Tested:
     """Return the mean of baseline - other over rows (samples,), how sure it is, and how surprising if it were zero.
 
@@ -69,24 +72,33 @@ def paired_test(
             then the groups are what varies. At least two.
         added: variance of the mean that does not show in the differences, because what is compared was picked by
             other rows of the same data: see `Picks`.
-        unseen: a difference that a row may have and that these, being few, may not show. Where it is beyond all of
-            them, the interval is also that of one row more, which has it. Three voters that agreed and were right on
-            20 rows lost nothing on them; without this their gain was called real in 10 of 14 draws, and on other rows
-            they lost four times what the best member did.
+        unseen: the difference on a row on which `other` is wrong, and on which `baseline` is, which these rows, being
+            few, may not show. Where one is beyond all differences, the interval's end on that side is also that of one
+            row more, which has it. Three voters that agreed and were right on 20 rows lost nothing on them; without
+            this their gain was called real in 10 of 14 draws, and on other rows they lost four times what the best
+            member did.
     """
     difference = baseline - other
     found = _of_differences(difference, weights, groups, added)
-    if unseen is None or difference.min() <= unseen <= difference.max():
+    if unseen is None:
         return found
+    (mean, low, high), p = found
+    if unseen[0] < difference.min():
+        (_, end, _), surprise = _with_one_more(difference, unseen[0], weights, groups, added)
+        low, p = min(low, end), max(p, surprise)
+    if unseen[1] > difference.max():
+        (_, _, end), surprise = _with_one_more(difference, unseen[1], weights, groups, added)
+        high, p = max(high, end), max(p, surprise)
+    return Tested(Interval(mean, low, high), p)
+
+
+def _with_one_more(
+    difference: npt.NDArray[np.float64], one: float, weights: RowWeights | None, groups: IntArray | None, added: float
+) -> Tested:
+    """Return the same with a row more, of its own group and of average weight."""
     more = np.ones(len(difference)) if weights is None else weights
-    wider = _of_differences(
-        np.append(difference, unseen),
-        np.append(more, more.mean()),
-        None if groups is None else np.append(groups, groups.max() + 1),
-        added,
-    )
-    (mean, low, high), (_, other_low, other_high) = found.interval, wider.interval
-    return Tested(Interval(mean, min(low, other_low), max(high, other_high)), max(found.p, wider.p))
+    own = None if groups is None else np.append(groups, groups.max() + 1)
+    return _of_differences(np.append(difference, one), np.append(more, more.mean()), own, added)
 
 
 def _of_differences(

@@ -106,13 +106,13 @@ def report_of(
 def _scores(table: Table, metrics: Sequence[Metric]) -> tuple[Score, ...]:
     labels, measure = table.rows.labels, table.rows.measure
     added = table.added(np.stack([each.losses(labels, measure) for each in table.members]))
-    references = [(each, each.losses(labels, measure)) for each in (table.best_member, table.mean)]
+    references = [(each.losses(labels, measure), each.doubt()) for each in (table.best_member, table.mean)]
     result = []
     for entry in table.entries:
-        own = entry.losses(labels, measure)
+        own, doubt = entry.losses(labels, measure), entry.doubt()
         gains = [
-            table.rows.gain(losses, own, more, table.rows.unseen(reference, entry))
-            for (reference, losses), more in zip(references, (added, 0.0), strict=True)
+            table.rows.gain(losses, own, more, table.rows.unseen(theirs, doubt))
+            for (losses, theirs), more in zip(references, (added, 0.0), strict=True)
         ]
         result.append(Score(entry.name, entry.kind, values_of(entry, metrics, table), *gains))
     return tuple(result)

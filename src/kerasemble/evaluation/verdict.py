@@ -151,7 +151,8 @@ def within_limits(
     allowed = [] if limits.cost is None else [f"{limits.cost:g} ms a row"]
     allowed += [] if limits.members is None else [f"{limits.members} member{'s' * (limits.members > 1)}"]
     price = f", at {cost:.3g} {priced.unit}" if priced.unit != "members" else ""
-    said = f" Within {' and '.join(allowed)}: {' + '.join(kept)}{price}."
+    which = f"all {len(kept)} members" if len(kept) == len(names) > 1 else " + ".join(kept)
+    said = f" Within {' and '.join(allowed)}: {which}{price}."
     more = f" {first(beyond)} alone cost{'s' * (len(beyond) == 1)} more, and took no part." if beyond else ""
     return said + more
 
