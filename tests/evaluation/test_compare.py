@@ -127,9 +127,9 @@ def test_a_real_gain_is_called_real(report, seen, labels):
     assert report.chosen.gain.low > 0
     pool, best, picked = report.chosen, report.best_member, loss_of_picked(seen, labels)
     assert report.verdict == (
-        f"{pool.name}: log loss {pool.log_loss:.3f} against {best.log_loss:.3f} of the best member (c). "
-        f"Picked anew in each fold by the others, the best member has {picked:.3f}; "
-        f"the gain is real (95 % interval {pool.gain.low:.3f} to {pool.gain.high:.3f})."
+        f"{pool.name}: log loss {pool.log_loss:.3f} against {best.log_loss:.3f} of the best member (c); "
+        f"the gain is real (95 % interval {pool.gain.low:.3f} to {pool.gain.high:.3f}). "
+        f"The interval is of the gain over the best member as other folds pick it, which has {picked:.3f}."
     )
 
 
@@ -268,8 +268,7 @@ def test_labels_only_are_compared_by_their_error_rate(by_errors, seen, labels):
     assert by_errors["a"].gain.mean - by_errors["b"].gain.mean == pytest.approx((errors["b"] - errors["a"]).mean())
     pool, best = by_errors.chosen, by_errors.best_member
     assert by_errors.verdict.startswith(
-        f"{pool.name}: error rate {1 - pool.accuracy:.3f} against {1 - best.accuracy:.3f} of the best member (c). "
-        "Chosen anew in each fold by the others (bayesian vote "
+        f"{pool.name}: error rate {1 - pool.accuracy:.3f} against {1 - best.accuracy:.3f} of the best member (c); "
     )
     assert all(each.log_loss > 0 for each in by_errors.scores if each.kind == "combiner")
 
@@ -346,7 +345,7 @@ def test_the_default_is_taken_though_another_is_better_by_what_may_be_chance_and
     assert gain.low < 0 < gain.high
     assert found.chosen == default
     assert combiner == WeightedGeometricAverage()
-    assert f" average has log loss {mean.log_loss:.3f}, which is not surely better than the default." in found.verdict
+    assert f" The log loss of average, {mean.log_loss:.3f}, is not surely better than the default's." in found.verdict
 
 
 def test_another_than_the_default_is_taken_where_it_is_surely_better():
@@ -378,7 +377,7 @@ def test_of_members_that_give_labels_the_default_is_taken_though_another_errs_le
     assert by_errors.chosen == by_errors["bayesian vote"]
     assert max(each.accuracy for each in by_errors.scores) > by_errors.chosen.accuracy
     lowest = min((each for each in by_errors.scores if each.kind == "combiner"), key=lambda each: each.log_loss)
-    said = f" {lowest.name} has log loss {lowest.log_loss:.3f}, which is not surely better than the default."
+    said = f" The log loss of {lowest.name}, {lowest.log_loss:.3f}, is not surely better than the default's."
     assert (said in by_errors.verdict) == (lowest != by_errors.chosen)
 
 
@@ -405,10 +404,10 @@ def test_where_only_these_rows_best_member_is_better_the_combination_is_taken_an
     assert best.log_loss < mean.log_loss <= picked
     assert found.chosen == mean
     assert found.verdict.startswith(
-        f"average: log loss {mean.log_loss:.3f} against {best.log_loss:.3f} of the best member ({best.name}). Chosen "
+        f"average: log loss {mean.log_loss:.3f} against {best.log_loss:.3f} of the best member ({best.name}); "
     )
     gain = found.choice.gain
-    assert f", it is {found.choice.loss:.3f} against {picked:.3f}; " in found.verdict
+    assert f"): {found.choice.loss:.3f} against {picked:.3f}." in found.verdict
     how = f"the gain of {gain.mean:.3f} may be chance" if gain.mean > 0 else "no gain is shown, and"
     assert how in found.verdict
     assert f"(95 % interval {gain.low:.3f} to {gain.high:.3f})." in found.verdict
@@ -565,7 +564,7 @@ def test_a_gain_that_is_in_confidence_alone_is_called_so():
     sure, dead = softmax(6 * logits), softmax(0.1 * rng.normal(size=(900, 3)))
     found = compare(Predictions.from_arrays({"sure": sure, "dead": dead}), labels, [WeightedGeometricAverage()])
     assert "the gain is real" in found.verdict
-    assert "), but in confidence only: sure alone, its confidence fitted in the same way, has" in found.verdict
+    assert "), but in confidence only: sure alone, recalibrated in the same way, reaches" in found.verdict
     assert ", and combining adds nothing sure." in found.verdict
     other = softmax(2 * (2.0 * np.eye(3)[labels] + rng.normal(size=(900, 3))))
     two = compare(Predictions.from_arrays({"sure": sure, "other": other}), labels, [WeightedGeometricAverage()])

@@ -55,9 +55,15 @@ def test_the_verdict_says_what_stages_do_and_the_figures_are_of_what_is_used(see
     report = ke.compare(seen, labels, ["average"], stages=STAGES)
     sets, answered = report.analysis.staged.sets, report.analysis.staged.answered
     before, after = report["average"].log_loss, report["average, then temperature"].log_loss
-    assert f"average, then temperature: log loss {after:.3f} against {before:.3f} without." in report.verdict
+    assert f" With temperature the log loss is {after:.3f} against {before:.3f} without." in report.verdict
     assert f"hold the true class in {sets.held:.1%} of the rows (90.0% asked for), by {sets.size:.2f}" in report.verdict
-    assert f"It answers {answered.coverage:.1%} of the rows, of which {answered.wrong:.1%} are wrong" in report.verdict
+    assert answered.coverage == 1
+    said = f"It abstains from no row; {answered.wrong:.1%} of the answers are wrong (10.0% allowed)."
+    assert said in report.verdict
+    some = ke.compare(seen, labels, ["average"], stages=[ke.Abstain(0.02)])
+    left = 1 - some.analysis.staged.answered.coverage
+    assert 0 < left < 1
+    assert f"It abstains from {left:.1%} of the rows; " in some.verdict
     # After and before, and what both are to be compared with.
     curves = [curve.name for curve in report.analysis.calibration]
     assert curves == ["average, then temperature", "average", report.best_member.name]
@@ -92,4 +98,4 @@ def test_where_every_row_is_abstained_from_nothing_is_said_of_wrong_ones(make_me
     with pytest.warns(match="every row is abstained from"):
         report = ke.compare(seen, labels, ["average"], stages=[ke.Abstain(0.001)])
     assert report.analysis.staged.answered.wrong is None
-    assert "It answers 0.0% of the rows, and abstains from the others." in report.verdict
+    assert "It abstains from every row: none shows a risk of 0.1%." in report.verdict

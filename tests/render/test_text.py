@@ -69,5 +69,5 @@ def test_members_are_shown_with_what_they_bring_and_cost_and_the_front():
         assert f"{each.shapley:+.4f}" in text
         assert each.member in text
     assert "ms a row" in text
-    assert "Best for their cost: a " in text
+    assert "Least log loss of a plain mean for its cost in ms a row: a " in " ".join(text.split())
     assert "; a + b " in text

@@ -15,6 +15,8 @@ from kerasemble.evaluation.analysis import Slice
 from kerasemble.evaluation.calibration import equal_mass_bins
 
 _CONFIDENCE_BINS = 5
+# Of float32 there are no more.
+_MOST_DIGITS = 7
 
 
 def slices_of(
@@ -45,9 +47,8 @@ def slices_of(
         found += _parts("group", groups, group_names, scores, weights, shown)
     confidence = chosen.max(axis=-1)
     bins = equal_mass_bins(confidence, _CONFIDENCE_BINS)
-    names = [
-        f"{confidence[bins == each].min():.2f} to {confidence[bins == each].max():.2f}" for each in np.unique(bins)
-    ]
+    ends = [(confidence[bins == each].min(), confidence[bins == each].max()) for each in np.unique(bins)]
+    names = [f"{low:.{digits}f} to {high:.{digits}f}" for digits in [_digits(ends)] for low, high in ends]
     return tuple(found + _parts("confidence", bins, names, scores, weights, _CONFIDENCE_BINS, by_size=False))
 
 
@@ -72,3 +73,11 @@ def _parts(
         for part in order
         if rows[part]
     ]
+
+
+def _digits(ends: Sequence[tuple[float, float]]) -> int:
+    """Return how many digits tell the ranges apart, two at least."""
+    for digits in range(2, _MOST_DIGITS):
+        if len({(f"{low:.{digits}f}", f"{high:.{digits}f}") for low, high in ends}) == len(ends):
+            return digits
+    return _MOST_DIGITS

@@ -9,6 +9,7 @@ import numpy as np
 
 from kerasemble.core.arrays import first
 from kerasemble.evaluation.alone import Alone
+from kerasemble.evaluation.analysis import Answered
 from kerasemble.evaluation.budget import Budget, Priced
 from kerasemble.evaluation.choice import Taken
 from kerasemble.evaluation.report import Report
@@ -16,6 +17,8 @@ from kerasemble.evaluation.scored import Table
 
 # Of few rows little is sure; what loses less than this share of what guessing loses has learned something.
 _GUESSED = 0.9
+# So many members are named, and more counted where it is all of them.
+_FEW = 3
 # So many folds leave one for a choice, and none for another fit.
 _TOO_FEW_FOLDS = 2
 
@@ -40,11 +43,12 @@ def verdict_of(table: Table, report: Report, taken: Taken, *, asked: bool, alone
         said.append("In two folds the choice itself cannot be scored, so this is the score of a winner.")
     if taken.not_surely is not None:
         other = table.combined[taken.not_surely].name
-        said.append(f"{other} has log loss {report[other].log_loss:.3f}, which is not surely better than the default.")
+        loss = f"{report[other].log_loss:.3f}"
+        said.append(f"The log loss of {other}, {loss}, is not surely better than the default's.")
     if report.folds > 1 and report.chosen.name != table.mean.name:
         said += _against_the_mean(table, report, asked=asked)
     if alone is not None and not alone.is_all:
-        said.append(f"{_fitted(alone)}.")
+        said.append(f"Alone, recalibrated in the same way, {alone.name} reaches {alone.loss:.3f}.")
     return " ".join(said)
 
 
@@ -68,7 +72,7 @@ def _keep_a_member(report: Report) -> str:
     staged = report.analysis.staged if report.analysis is not None else None
     calibrated = None if staged is None else staged.calibrated
     candidates = [each for each in report.scores if each.kind == "combiner" and each.name != calibrated]
-    if len(report.scores) - len(candidates) == 1:
+    if sum(each.kind == "member" for each in report.scores) == 1:
         return f"{chosen.name} is the only member: {measure} {chosen.loss(measure):.3f}."
     if not candidates:
         return f"{chosen.name} is the best: {measure} {chosen.loss(measure):.3f}."
@@ -77,18 +81,13 @@ def _keep_a_member(report: Report) -> str:
     return f"keep {chosen.name}: no combination is better ({losses})."
 
 
-def _fitted(alone: Alone) -> str:
-    return f"{alone.name} alone, its confidence fitted in the same way, has {alone.loss:.3f}"
-
-
 def _take_a_combiner(table: Table, report: Report, alone: Alone | None, *, asked: bool) -> str:
     chosen, measure, best, choice = report.chosen, report.measure, report.best_member, report.choice
     mean, low, high = chosen.gain if choice is None else choice.gain
     interval = f"95 % interval {low:.3f} to {high:.3f}"
     if low > 0 and alone is not None and alone.is_all:
-        sure = (
-            f"the gain is real ({interval}), but in confidence only: {_fitted(alone)}, and combining adds nothing sure"
-        )
+        reached = f"{alone.name} alone, recalibrated in the same way, reaches {alone.loss:.3f}"
+        sure = f"the gain is real ({interval}), but in confidence only: {reached}, and combining adds nothing sure"
     elif low > 0:
         sure = f"the gain is real ({interval})"
     elif mean > 0:
@@ -98,12 +97,11 @@ def _take_a_combiner(table: Table, report: Report, alone: Alone | None, *, asked
     else:
         sure = f"no gain is shown, and {best.name} alone costs less ({interval})"
     losses = f"{measure} {chosen.loss(measure):.3f} against {best.loss(measure):.3f} of the best member ({best.name})"
-    picked = _as_picked(table, report)
-    return f"{chosen.name}: {losses}{f'. {picked}' if picked else ''}; {sure}."
+    return f"{chosen.name}: {losses}; {sure}.{_as_picked(table, report)}"
 
 
 def _as_picked(table: Table, report: Report) -> str:
-    """Return what the interval is of, where that is not what the table shows: what other rows would have picked."""
+    """Return a sentence on what the interval is of, where that is not what the table shows."""
     rows, measure, choice = table.rows, report.measure, report.choice
     picked = rows.mean(table.best_member.losses(rows.labels, measure))
     own = report.chosen.loss(measure) if choice is None else choice.loss
@@ -112,9 +110,9 @@ def _as_picked(table: Table, report: Report) -> str:
     if set(counts) <= {report.chosen.name} and shown == (f"{own:.3f}", f"{picked:.3f}"):
         return ""
     if set(counts) <= {report.chosen.name}:
-        return f"Picked anew in each fold by the others, the best member has {picked:.3f}"
+        return f" The interval is of the gain over the best member as other folds pick it, which has {picked:.3f}."
     votes = ", ".join(f"{name} {count}" for name, count in counts.most_common())
-    return f"Chosen anew in each fold by the others ({votes}), it is {own:.3f} against {picked:.3f}"
+    return f" The interval is of choosing anew in each fold by the others ({votes}): {own:.3f} against {picked:.3f}."
 
 
 def _against_the_mean(table: Table, report: Report, *, asked: bool) -> list[str]:
@@ -151,7 +149,7 @@ def within_limits(
     allowed = [] if limits.cost is None else [f"{limits.cost:g} ms a row"]
     allowed += [] if limits.members is None else [f"{limits.members} member{'s' * (limits.members > 1)}"]
     price = f", at {cost:.3g} {priced.unit}" if priced.unit != "members" else ""
-    which = f"all {len(kept)} members" if len(kept) == len(names) > 1 else " + ".join(kept)
+    which = f"all {len(kept)} members" if len(kept) == len(names) > _FEW else " + ".join(kept)
     said = f" Within {' and '.join(allowed)}: {which}{price}."
     more = f" {first(beyond)} alone cost{'s' * (len(beyond) == 1)} more, and took no part." if beyond else ""
     return said + more
@@ -166,7 +164,8 @@ def of_stages(report: Report) -> str:
     if staged.calibrated is not None:
         before, after = report[staged.combiner].log_loss, report[staged.calibrated].log_loss
         without = "" if before is None else f" against {before:.3f} without"
-        said.append(f"{staged.calibrated}: log loss {after:.3f}{without}.")
+        what = staged.calibrated.removeprefix(f"{staged.combiner}, then ")
+        said.append(f"With {what} the log loss is {after:.3f}{without}.")
     whose = "" if staged.combiner == report.chosen.name else f"{staged.combiner}: "
     if staged.sets is not None:
         sets = staged.sets
@@ -175,9 +174,15 @@ def of_stages(report: Report) -> str:
             f"{sets.size:.2f} classes on average."
         )
     if staged.answered is not None:
-        answered = staged.answered
-        wrong = (
-            "" if answered.wrong is None else f", of which {answered.wrong:.1%} are wrong ({answered.risk:.1%} allowed)"
-        )
-        said.append(f"{whose}It answers {answered.coverage:.1%} of the rows{wrong}, and abstains from the others.")
+        said.append(whose + _answered(staged.answered))
     return "".join(f" {sentence}" for sentence in said)
+
+
+def _answered(answered: Answered) -> str:
+    """Return a sentence on which rows are answered."""
+    if answered.wrong is None:
+        return f"It abstains from every row: none shows a risk of {answered.risk:.1%}."
+    wrong = f"{answered.wrong:.1%} of the answers are wrong ({answered.risk:.1%} allowed)"
+    if answered.coverage == 1:
+        return f"It abstains from no row; {wrong}."
+    return f"It abstains from {1 - answered.coverage:.1%} of the rows; {wrong}."

@@ -39,17 +39,20 @@ def _members(report: Report) -> list[RenderableType]:
         return []
     priced = found.cost_unit != "members"
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for index, title in enumerate(("member", "brings", "lost without it", *([found.cost_unit] if priced else []))):
+    for index, title in enumerate(
+        ("member", "gain it brings", "lost without it", *([found.cost_unit] if priced else []))
+    ):
         table.add_column(title, justify="left" if index == 0 else "right", no_wrap=index > 0, overflow="fold")
     for each in found.contributions:
         cost = [f"{each.cost:.3g}"] if priced else []
         table.add_row(each.member, f"{each.shapley:+.4f}", f"{each.left_out:+.4f}", *cost)
     how = "exact" if found.contributions_exact else "sampled"
-    caption = f"In log loss of the plain mean: Shapley values ({how}), and what leaving one out loses."
+    caption = f"In log loss of the plain mean: Shapley values ({how}), and what leaving one out loses; minus is harm."
     front = [each for each in found.subsets if each.on_front]
-    said = "; ".join(f"{' + '.join(each.members)} {each.log_loss:.4f}" for each in front[:_SHOWN])
-    more = f"; and {len(front) - _SHOWN} larger" if len(front) > _SHOWN else ""
-    best = [Text(f"Best for their cost: {said}{more}.", style="dim")] if len(found.contributions) > 2 else []
+    said = "; ".join(f"{' + '.join(each.members)} {each.log_loss:.4f} ({each.cost:.3g})" for each in front[:_SHOWN])
+    more = "; ..." if len(front) > _SHOWN else ""
+    title = f"Least log loss of a plain mean for its cost in {found.cost_unit}"
+    best = [Text(f"{title}: {said}{more}", style="dim")] if len(found.contributions) > 2 else []
     return [table, Text(caption, style="dim"), *best]
 
 

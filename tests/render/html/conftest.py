@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 
+import kerasemble as ke
 from kerasemble.core.predictions import Predictions
 from kerasemble.evaluation.compare import compare
 from kerasemble.evaluation.report import Report, Score
@@ -36,6 +37,13 @@ def compared(seen, y, *combiners, **options):
 def full():
     seen, y = members((*ODD, "d", "e"), 4, 300)
     return compared(seen, y, groups=np.arange(300) % 30)
+
+
+@pytest.fixture(scope="session")
+def staged():
+    seen, y = members("abc", 4, 400)
+    stages = (ke.Temperature(), ke.ConformalSets(0.99), ke.Abstain(0.05))
+    return compared(seen, y, stages=stages)
 
 
 @pytest.fixture(scope="session")

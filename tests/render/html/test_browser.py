@@ -61,7 +61,7 @@ def opened(browser, written):
         context.close()
 
 
-@pytest.mark.parametrize("kind", ["full", "bare", "of_labels", "large"])
+@pytest.mark.parametrize("kind", ["full", "bare", "of_labels", "large", "staged"])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_a_page_opens_without_an_error_or_a_request(opened, kind, scheme):
     page, wrong = opened(kind, color_scheme=scheme)
@@ -70,7 +70,7 @@ def test_a_page_opens_without_an_error_or_a_request(opened, kind, scheme):
     assert page.inner_text("h1")
 
 
-@pytest.mark.parametrize("kind", ["full", "bare", "of_labels", "large"])
+@pytest.mark.parametrize("kind", ["full", "bare", "of_labels", "large", "staged"])
 def test_on_a_phone_nothing_is_wider_than_the_page(opened, kind):
     page, _ = opened(kind, viewport={"width": 360, "height": 780})
     page.evaluate("document.querySelectorAll('details').forEach((each) => { each.open = true; })")
@@ -142,6 +142,13 @@ def test_sliders_work_by_the_keyboard_and_buttons_set_them(opened, full):
     assert found == pytest.approx([full.weights[name] for name in full.sample.members], abs=0.006)
     page.click("#equal")
     assert {page.input_value(f"#weight-{index}") for index in range(5)} == {"0.5"}
+
+
+def test_weights_to_try_out_begin_with_the_fitted_ones_and_their_rule(opened, full):
+    page, _ = opened("full")
+    assert page.input_value("#rule") == "geometric"
+    found = [float(page.input_value(f"#weight-{index}")) for index in range(5)]
+    assert found == pytest.approx([full.weights[name] for name in full.sample.members], abs=0.006)
 
 
 def test_no_weight_at_all_is_said_and_not_computed(opened):

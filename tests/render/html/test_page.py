@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import dataclasses
 import gzip
 import json
 import re
@@ -14,7 +15,7 @@ import kerasemble as ke
 from kerasemble.core.errors import KerasembleError
 from kerasemble.render.html import page_of
 
-KINDS = ["full", "bare", "of_labels", "large"]
+KINDS = ["full", "bare", "of_labels", "large", "staged"]
 LIMIT, LIMIT_WITHOUT_TRIAL = 1_500_000, 300_000
 
 
@@ -105,3 +106,45 @@ def test_a_page_is_written_whole_and_replaces_nothing_unasked(full, tmp_path):
     ke.write_report(full, path, overwrite=True)
     with pytest.raises(KerasembleError, match=r"saved as \.html"):
         ke.write_report(full, tmp_path / "report.htm")
+
+
+def test_images_that_are_fewer_than_the_rows_are_refused(full):
+    with pytest.raises(KerasembleError, match=r"There are 3 images, and the report is of row \d+ too"):
+        page_of(full, np.zeros((3, 8, 8)))
+
+
+def test_what_stages_do_stands_on_the_page_before_and_after(page, staged):
+    text, found = page("staged"), staged.analysis.staged
+    assert f"they do in {100 * found.sets.held:.1f} %, with {found.sets.size:.2f} classes on average" in text
+    for size, share in enumerate(found.sets.shares):
+        assert (f'<th scope="row">{size}</th><td>{100 * share:.1f} %</td>' in text) == (share > 0)
+    assert f"<dd>{100 * found.answered.coverage:.1f} %</dd>" in text
+    assert f"Confusion of {found.calibrated}" in text
+    label = re.search(r'aria-label="(Reliability diagram[^"]*)"', text)[1]
+    assert found.calibrated in label
+    assert found.combiner in label.replace(found.calibrated, "")
+
+
+def test_a_page_without_stages_says_nothing_of_them(page):
+    assert "Prediction sets" not in page("full")
+    assert "Abstaining." not in page("full")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "first", "others"),
+    [
+        ("a. B: log loss 1 (1 to 2). The rest.", "A. B: log loss 1 (1 to 2).", "The rest."),
+        ("keep a: no combination is better (1 of b).", "Keep a: no combination is better (1 of b).", ""),
+        ("it is (1), and combining adds nothing sure. More.", "It is (1), and combining adds nothing sure.", "More."),
+    ],
+)
+def test_the_first_sentence_is_the_headline_whatever_names_hold(full, verdict, first, others):
+    text = page_of(dataclasses.replace(full, verdict=verdict))
+    assert f'<h1 id="verdict">{first}</h1>' in text
+    assert (f'<p class="lede">{others}</p>' in text) == bool(others)
+
+
+def test_of_many_classes_the_answers_that_are_not_shown_are_counted_together(page):
+    text = page("large")
+    assert "The 16 classes with the most errors of 100" in text
+    assert re.search(r"<th scope=\"col\"[^>]*>others</th>", text)

@@ -83,7 +83,7 @@ class Abstain(Stage):
     def describe(self, learned: Learned) -> str:
         """Return the risk, and above which doubt no answer is given."""
         threshold = float(learned["threshold"][0])
-        where = "all rows" if threshold < 0 else f"rows below {1 - threshold:.4g}"
+        where = "all rows" if threshold < 0 else f"rows whose highest probability is below {1 - threshold:.4g}"
         return f"abstaining from {where} (risk {self.risk:g})"
 
     def _search(self, answered: npt.NDArray[np.float64], errors: npt.NDArray[np.float64]) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,10 +18,14 @@ from kerasemble.render.html.trial import trial_of
 
 # So much of a table can be looked at; the whole is in the numbers to download.
 _MOST_CLASSES, _MOST_MEMBERS, _FEW_MEMBERS, _FEW_ROWS = 16, 24, 12, 12
+# Sizes of prediction sets that have a row of their own.
+_MOST_SIZES = 10
 # So many letters stand above the columns of a table of pairs; where names are longer, numbers stand for them.
 _LETTERS = 72
 # So many letters of a name stand in a table.
-_LONGEST = 32
+_LONGEST = 48
+# Where the first sentence of a verdict ends; a name may hold a full stop too.
+_END_OF_FIRST = re.compile(r"(?<=\))\. |(?<=adds nothing sure)\. ")
 # Of the metrics, those that are better where they are lower.
 _LOSSES = {"log loss", "brier", "ECE", "classwise ECE"}
 
@@ -38,6 +43,9 @@ def content_of(report: Report, images: Any = None) -> dict[str, Any]:  # noqa: A
         "losses": _LOSSES,
         "metrics": list(dict.fromkeys(name for score in report.scores for name in score.metrics)),
         "analysis": analysis,
+        "staged": None if analysis is None else analysis.staged,
+        "set_sizes": _set_sizes(analysis),
+        "held_by_class": _held_by_class(analysis),
         "figures": _figures(analysis),
         "confusion": None if analysis is None else _confusion(analysis),
         "diversity": [] if analysis is None or analysis.diversity is None else _diversity(analysis.diversity),
@@ -81,8 +89,9 @@ def _facts(report: Report) -> list[tuple[str, str]]:
 
 def _headline(verdict: str) -> tuple[str, str]:
     """Return the first sentence of a verdict, and the others."""
-    first, _, others = (verdict[:1].upper() + verdict[1:]).partition(". ")
-    return (f"{first}.", others) if others else (first, "")
+    verdict = verdict[:1].upper() + verdict[1:]
+    end = _END_OF_FIRST.search(verdict)
+    return (verdict, "") if end is None else (verdict[: end.start() + 1], verdict[end.end() :])
 
 
 def _limits(report: Report) -> tuple[float, float]:
@@ -140,6 +149,24 @@ def _figures(analysis: Analysis | None) -> dict[str, str]:
         "cost": (analysis.subsets, lambda: figures.cost_against_score(analysis.subsets, analysis.cost_unit)),
     }
     return {name: draw() if there else "" for name, (there, draw) in drawn.items()}
+
+
+def _set_sizes(analysis: Analysis | None) -> list[tuple[str, float]]:
+    """Return the share of prediction sets of each size that occurs, of large ones together."""
+    if analysis is None or analysis.staged is None or analysis.staged.sets is None:
+        return []
+    shares = analysis.staged.sets.shares
+    sizes = [(str(size), share) for size, share in enumerate(shares[:_MOST_SIZES]) if share]
+    more = sum(shares[_MOST_SIZES:])
+    return [*sizes, (f"{_MOST_SIZES} or more", more)] if more else sizes
+
+
+def _held_by_class(analysis: Analysis | None) -> list[tuple[str, float]]:
+    """Return how often sets hold the true class, by class, the least often first."""
+    if analysis is None or analysis.staged is None or analysis.staged.sets is None:
+        return []
+    pairs = zip(analysis.classes, analysis.staged.sets.held_by_class, strict=True)
+    return sorted(((name, share) for name, share in pairs if share is not None), key=lambda pair: pair[1])
 
 
 def _confusion(analysis: Analysis) -> dict[str, Any]:
