@@ -15,8 +15,7 @@ from kerasemble.evaluation.analysis import Slice
 from kerasemble.evaluation.calibration import equal_mass_bins
 
 _CONFIDENCE_BINS = 5
-# Of float32 there are no more.
-_MOST_DIGITS = 7
+_MOST_DIGITS = 4
 
 
 def slices_of(
@@ -76,8 +75,8 @@ def _parts(
 
 
 def _digits(ends: Sequence[tuple[float, float]]) -> int:
-    """Return how many digits tell the ranges apart, two at least."""
+    """Return how many digits tell the ends of the ranges apart, from two to four."""
     for digits in range(2, _MOST_DIGITS):
-        if len({(f"{low:.{digits}f}", f"{high:.{digits}f}") for low, high in ends}) == len(ends):
+        if all(low == high or f"{low:.{digits}f}" != f"{high:.{digits}f}" for low, high in ends):
             return digits
     return _MOST_DIGITS
