@@ -27,6 +27,8 @@ Put: TypeAlias = Callable[[slice, npt.NDArray[Any]], None]
 
 # Seconds of one call of the model: long enough for its overhead to vanish, short enough for a bar to move.
 _SHORT, _LONG = 0.25, 1.0
+# What a row takes is the least of so many batches, or of as many as take so many seconds.
+_TIMES, _TIMED = 10, 0.2
 
 
 class Job(NamedTuple):
@@ -168,14 +170,19 @@ class _Steps:
     def milliseconds(self, x: npt.NDArray[Any], start: int) -> float:
         """Return what a row takes in one more batch of rows `x`, for which nothing needs to be compiled any more.
 
+        It is the least of several where they are short: whatever else the machine does makes one of them longer.
+
         Raises:
             KerasembleError: the member fails.
         """
         batch = x[: self._batch.size]
-        with self._named(start):
-            began = time.perf_counter()
-            self._job.opened.run(batch, start, self._batch.size)
-        return 1000 * (time.perf_counter() - began) / len(batch)
+        taken: list[float] = []
+        while sum(taken) < _TIMED and len(taken) < _TIMES:
+            with self._named(start):
+                began = time.perf_counter()
+                self._job.opened.run(batch, start, self._batch.size)
+            taken.append(time.perf_counter() - began)
+        return 1000 * min(taken) / len(batch)
 
     def tune(self, x: npt.NDArray[Any], start: int, remaining: int) -> None:
         """Find out the size of a batch on rows `x`, which begin at `start`.
