@@ -200,3 +200,17 @@ def test_where_every_fold_keeps_the_member_the_gain_of_choosing_is_surely_none(m
     assert set(report.choice.taken) == {"a"}
     assert report.choice.gain == (0, 0, 0)
     assert report.choice.over_mean.low > 0
+
+
+def test_63_where_labels_are_those_of_other_rows_nothing_is_called_a_gain(seen, labels):
+    shuffled = np.random.default_rng(0).permutation(labels)
+    with pytest.warns(match="have to do with the labels"):
+        report = ke.compare(seen, shuffled)
+    assert report.verdict.startswith(
+        "nothing here is surely better than guessing by how frequent classes are (log loss "
+    )
+    assert "the gain is real" not in report.verdict
+    by_votes = Predictions.from_labels(dict(zip("abc", seen.values.argmax(axis=-1), strict=True)), classes=3)
+    with pytest.warns(match="have to do with the labels"):
+        votes = ke.compare(by_votes, shuffled)
+    assert "guessing by how frequent classes are (error rate " in votes.verdict
