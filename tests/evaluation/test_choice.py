@@ -111,6 +111,13 @@ def test_another_is_taken_where_it_is_surely_better_and_nothing_is_added():
     assert taken(BASE, BASE - 0.01) == Taken("combiner", 1)
 
 
+def test_without_a_default_too_one_that_would_lose_more_on_a_row_that_these_do_not_show_is_not_taken():
+    sure = np.zeros(50)
+    calm = BASE * 0.01
+    found = taken(calm, sure, default=None, members=(BASE, BASE), if_wrong=[calm + 1, sure + 1000])
+    assert found == Taken("combiner", 0)
+
+
 def test_another_that_is_better_and_would_lose_more_on_a_row_that_these_do_not_show_is_not_surely_so():
     assert taken(BASE, BASE - 0.01, if_wrong=[BASE, BASE + 10]) == Taken("combiner", 0, not_surely=1)
     assert taken(BASE, BASE - 0.01, if_wrong=[BASE, BASE]) == Taken("combiner", 1)

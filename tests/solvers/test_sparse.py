@@ -114,3 +114,16 @@ def test_the_solver_is_asked_for_ascending_indices_once_for_each_candidate(plant
     select(remembered, np.zeros(6), 2)
     assert len(asked) == len(set(asked)) == 6 + 5
     assert all(list(each) == sorted(each) for each in asked)
+
+
+def test_members_that_may_not_be_kept_together_are_not():
+    losses = {(0,): 3.0, (1,): 2.0, (2,): 2.5, (0, 1): 0.5, (1, 2): 1.0, (0, 2): 0.7, (0, 1, 2): 0.1}
+
+    def solve(kept):
+        return Solution(np.zeros(len(kept)), 0.0, (losses[tuple(kept.tolist())],), np.empty((0, 0)))
+
+    costs = np.array([2.0, 1.0, 1.0])
+    kept = select(solve, np.zeros(3), 3, within=lambda tried: costs[tried].sum() <= 2)
+    assert kept.tolist() == [1, 2]
+    assert select(solve, np.zeros(3), 3, among=np.array([0, 2])).tolist() == [0, 2]
+    assert select(solve, np.zeros(3), 3).tolist() == [0, 1, 2]

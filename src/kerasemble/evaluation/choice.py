@@ -72,17 +72,18 @@ def take(evidence: Evidence, default: int | None) -> Taken:
     best_member = Taken("member", int(np.argmin(evidence.members @ shares)))
     if len(evidence.members) == 1 or not len(evidence.combiners):
         return best_member
+    picked = float(baseline @ shares)
     taken = _surely_best(evidence, default)
-    means, picked = evidence.combiners @ shares, float(baseline @ shares)
-    # By log loss a combination that is but the member itself is no reason to run the others.
-    # By error rate surely so: few rows err, and of many members one errs in none of them by chance.
     if evidence.measure == "error rate":
-        leave = paired_interval(baseline, evidence.combiners[taken.position], weights, evidence.groups).high < 0
+        # Few rows err, and of many members one errs in none of them by chance.
+        worse = paired_interval(baseline, evidence.combiners[taken.position], weights, evidence.groups).high < 0
+        gains = picked - evidence.combiners @ shares
     else:
-        leave = picked < means[taken.position] + _TIE
-    if not leave:
+        # A combination that is but the member itself is no reason to run the others.
+        worse = default is None or picked < float(evidence.combiners[taken.position] @ shares) + _TIE
+        gains = _with_one_more(evidence, shares)
+    if not worse:
         return taken
-    gains = picked - means if evidence.measure == "error rate" else _with_one_more(evidence, shares)
     most = int(np.argmax(gains))
     return Taken("combiner", most) if gains[most] > _TIE else best_member
 
