@@ -18,13 +18,13 @@ coverage = click.option(
     "--coverage",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     metavar="SHARE",
-    help="Give the model an output prediction_set: the classes that hold the true one so often, e.g. 0.95.",
+    help="Add sets of classes that hold the true one so often, e.g. 0.95: the model's output prediction_set.",
 )
 abstain_risk = click.option(
     "--abstain-risk",
     type=click.FloatRange(0, 1, min_open=True, max_open=True),
     metavar="SHARE",
-    help="Give the model an output abstain: which rows to leave, so that of the others at most so many are wrong.",
+    help="Say which rows to leave so that at most so many of the other answers are wrong: the model's output abstain.",
 )
 
 options = (calibrate, coverage, abstain_risk)

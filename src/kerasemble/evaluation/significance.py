@@ -20,6 +20,8 @@ Unseen: TypeAlias = tuple[float, float] | None
 
 # Two-sided 95 %.
 _UPPER = 0.975
+# Shares that sum to more than one less this squared are those of one row.
+_LEAST_APART = 1e-12
 # Two hundred resamples tell a standard error within a twentieth of it.
 _RESAMPLES = 200
 
@@ -112,7 +114,8 @@ def _of_differences(
         parts, shares = np.bincount(groups, parts), np.bincount(groups, shares)
     # With equal weights it is the usual variance of a mean, n - 1 in the denominator.
     squares = float(shares @ shares)
-    error = math.sqrt(float(parts @ parts) / (1 - squares) + added)
+    # One row that has next to all the weight leaves next to nothing to divide by.
+    error = math.sqrt(float(parts @ parts) / max(1 - squares, _LEAST_APART) + added)
 
     from scipy.special import stdtr, stdtrit
 
