@@ -23,13 +23,15 @@ import numpy as np
 
 from kerasemble.combiners import registry
 from kerasemble.combiners.chain import Chain
+from kerasemble.combiners.majority_vote import MajorityVote
 from kerasemble.core.metrics import log_losses
 from kerasemble.core.predictions import Predictions
 from kerasemble.evaluation.candidates import default_among, default_combiners, names_of, with_mean
-from kerasemble.evaluation.compare import cross_fitted
+from kerasemble.evaluation.compare import compare, cross_fitted
 from kerasemble.evaluation.folds import make_folds
 from kerasemble.evaluation.nested import Candidates, cross_fit_choice, take_on_all
-from kerasemble.evaluation.scored import Rows
+from kerasemble.evaluation.scored import Rows, Scored, best_on_others
+from kerasemble.evaluation.significance import bootstrap, paired_interval
 
 TRUTH_ROWS = 50_000
 
@@ -124,6 +126,46 @@ def repetitions(case: Case, count: int, seed: int) -> dict[str, float]:
     }
 
 
+def sure_voters(rows: int, draws: int = 300, seed: int = 0) -> tuple[int, int, int, float, float]:
+    """Return what is said of voters that agree and are right on few rows.
+
+    Returns:
+        In how many draws they made no mistake; in how many of these the interval of the rows alone, and that with one
+        row more, says that the gain over the best member is real; and the log loss of the vote and of a member on
+        other rows.
+    """
+    rng = np.random.default_rng(seed)
+    case = Case("", 0, (3.0, 3.0, 3.0), 0.9, classes=2)
+    truth, truth_y = draw(case, TRUTH_ROWS, rng)
+    vote = MajorityVote().fit(truth)
+    found = np.zeros(3, dtype=int)
+    for index in range(draws):
+        seen, y = draw(case, rows, rng)
+        if len(set(y)) < 2 or (seen.values.argmax(axis=-1) != y).any():
+            continue
+        report = compare(seen, y, [MajorityVote()], metrics=["log loss"], repeats=1, seed=index)
+        losses = np.stack([log_losses(values, y) for values in seen.each()])
+        folds = make_folds(y, None, 5, 1, index)
+        best = best_on_others([Scored("", "member", (each,)) for each in seen.each()], losses, np.ones(rows), folds)
+        alone = paired_interval(best.losses(y, "log loss"), log_losses(MajorityVote().fit(seen)(seen), y))
+        found += (1, alone.low > 0, report["majority vote"].gain.low > 0)
+    return (*map(int, found), log_losses(vote(truth), truth_y).mean(), log_losses(truth.values[0], truth_y).mean())
+
+
+def few_groups(groups: int, repetitions: int = 1000, rows: int = 20, seed: int = 0) -> tuple[float, float]:
+    """Return how often an interval of a difference that is none leaves out zero: of percentiles, and as it is given."""
+    rng = np.random.default_rng(seed)
+    numbers, weights = np.repeat(np.arange(groups), rows), np.ones(groups * rows)
+    found = np.zeros(2)
+    for index in range(repetitions):
+        difference = rng.normal(size=groups)[numbers]
+        drawn = [difference.reshape(groups, rows)[rng.integers(0, groups, groups)].mean() for _ in range(200)]
+        low, high = np.quantile(drawn, (0.025, 0.975))
+        interval = bootstrap(lambda w, d=difference: float(w @ d / w.sum()), weights, numbers, index).interval
+        found += (low > 0 or high < 0, interval.low > 0 or interval.high < 0)
+    return tuple(found / repetitions)
+
+
 def fits() -> dict[str, float]:
     """Return how many fits of all combiners a comparison of them in ten folds takes."""
     rng = np.random.default_rng(0)
@@ -168,6 +210,21 @@ def main() -> None:
         shares = " | ".join(f"{got[name]:.1%}" for name in ("choice: held", "ensemble: held", "not nested: held"))
         bias = f"{got['not nested: bias']:+.4f} ({got['ensemble: bias']:+.4f} nested)"
         print(f"| {case.name} | {shares} | {bias} | {time.perf_counter() - began:.0f} |", flush=True)
+    if options.case is None:
+        print(
+            "\n| rows | draws without a mistake | real, by the rows alone | with one row more | truth: vote, member |"
+        )
+        print("| --: | --: | --: | --: | --: |")
+        for rows in (20, 40, 80):
+            draws, alone, more, vote, member = sure_voters(rows)
+            print(
+                f"| {rows} | {draws} | {alone / draws:.0%} | {more / draws:.0%} | {vote:.3f}, {member:.3f} |",
+                flush=True,
+            )
+        print("\n| groups | wrong, by percentiles | as it is given |\n| --: | --: | --: |")
+        for groups in (2, 3, 5, 10, 30):
+            percentiles, given = few_groups(groups)
+            print(f"| {groups} | {percentiles:.1%} | {given:.1%} |", flush=True)
     if not options.skip_fits:
         found["fits"] = fits()
         print(found["fits"])

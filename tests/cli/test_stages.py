@@ -16,7 +16,7 @@ def test_combine_and_evaluate_say_what_stages_do_on_rows_that_these_have_not_see
     common = ("combine", *models, "--data", files / "valid.npz", "--combiner", "weighted-geometric-average")
     made = kerasemble(*common, *STAGES, "--out", out, "--json")
     assert made.code == 0, made.err
-    staged = json.loads(made.out)["analysis"]["staged"]
+    staged = json.loads(made.out)["analysis"]["staged"][0]
     assert staged["calibrated"] == "weighted geometric average, then temperature"
     assert abs(staged["sets"]["held"] - 0.9) < 0.06
     assert staged["answered"]["wrong"] < 0.3
@@ -34,6 +34,10 @@ def test_combine_and_evaluate_say_what_stages_do_on_rows_that_these_have_not_see
     answers = keras.saving.load_model(out).predict(data["x"].astype("float32"), verbose=0)
     held = np.asarray(answers["prediction_set"])[np.arange(300), data["y"]].mean()
     assert f"in {held:.1%} of the rows" in said
+    # Ensembles alone too.
+    alone = kerasemble("evaluate", out, "--data", files / "test.npz")
+    assert alone.code == 0, alone.err
+    assert f"The sets hold the true class in {held:.1%}" in " ".join(alone.out.split())
 
 
 def test_compare_takes_stages_and_the_names_of_classes(kerasemble, files, tmp_path):
@@ -50,7 +54,7 @@ def test_compare_takes_stages_and_the_names_of_classes(kerasemble, files, tmp_pa
     named = kerasemble(*common, "--labels", tmp_path / "turned.npy", "--classes", "eel,dog,cat")
     assert named.code == 0, named.err
     assert json.loads(named.out) == plain
-    assert plain["analysis"]["staged"]["sets"]["asked"] == 0.9
+    assert plain["analysis"]["staged"][0]["sets"]["asked"] == 0.9
 
 
 def test_metrics_that_are_asked_for_stand_in_the_table(kerasemble, files, tmp_path):

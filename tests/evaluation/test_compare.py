@@ -285,7 +285,7 @@ def test_a_report_on_labels_only_has_no_log_loss_of_members_and_is_the_same_afte
 def test_labels_only_are_scored_as_they_are(seen, labels):
     votes = votes_of(seen)
     alone = score(votes, labels)
-    assert alone.verdict == f"c is the best: error rate {1 - alone['c'].accuracy:.3f}."
+    assert alone.verdict == f"c is the best (error rate {1 - alone['c'].accuracy:.3f})."
     found = score(votes, labels, ["b"])
     assert (found["b"].kind, found["b"].accuracy) == ("combiner", alone["b"].accuracy)
 
@@ -534,7 +534,7 @@ def test_an_ensemble_is_scored_against_the_best_of_the_others(make_members):
 
 def test_models_alone_are_scored_without_a_combination(seen, labels):
     found = score(seen, labels)
-    assert found.verdict == f"c is the best: log loss {found['c'].log_loss:.3f}."
+    assert found.verdict == f"c is the best (log loss {found['c'].log_loss:.3f})."
     assert {each.kind for each in found.scores} == {"member"}
 
 

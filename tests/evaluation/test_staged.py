@@ -7,14 +7,16 @@ import pytest
 
 import kerasemble as ke
 from kerasemble.combiners.chain import Chain
+from kerasemble.core.predictions import Predictions
 from kerasemble.evaluation.folds import make_folds
 
+WEIGHTED = ke.WeightedGeometricAverage()
 STAGES = (ke.Temperature(), ke.ConformalSets(0.9), ke.Abstain(0.1))
 
 
-def by_hand(seen, labels, chain, weights):
+def by_hand(seen, labels, chain, weights, seed=0):
     """The outputs of each fold's rows by a chain that was fitted to the others, one fold after the other."""
-    folds = make_folds(labels, None, 5, 1, 0)[0]
+    folds = make_folds(labels, None, 5, 1, seed)[0]
     found = {}
     for fold in range(5):
         inside = np.flatnonzero(folds == fold)
@@ -33,7 +35,7 @@ def test_what_stages_do_is_what_a_loop_over_folds_finds(seen, labels, weighted):
     report = ke.compare(seen, labels, [mean], prefer=mean, sample_weight=weights, stages=STAGES)
     expected = by_hand(seen, labels, Chain(mean, STAGES), weights)
     true = np.arange(len(labels)), labels
-    found = report.analysis.staged
+    (found,) = report.analysis.staged
     assert (found.combiner, found.calibrated) == ("average", "average, then temperature")
     loss = np.average(-np.log(expected["probabilities"][true]), weights=weights)
     assert report[found.calibrated].log_loss == pytest.approx(loss, rel=1e-5)
@@ -53,7 +55,7 @@ def test_what_stages_do_is_what_a_loop_over_folds_finds(seen, labels, weighted):
 
 def test_the_verdict_says_what_stages_do_and_the_figures_are_of_what_is_used(seen, labels):
     report = ke.compare(seen, labels, ["average"], stages=STAGES)
-    sets, answered = report.analysis.staged.sets, report.analysis.staged.answered
+    sets, answered = report.analysis.staged[0].sets, report.analysis.staged[0].answered
     before, after = report["average"].log_loss, report["average, then temperature"].log_loss
     assert f" With temperature the log loss is {after:.3f} against {before:.3f} without." in report.verdict
     assert f"hold the true class in {sets.held:.1%} of the rows (90.0% asked for), by {sets.size:.2f}" in report.verdict
@@ -61,7 +63,7 @@ def test_the_verdict_says_what_stages_do_and_the_figures_are_of_what_is_used(see
     said = f"It abstains from no row; {answered.wrong:.1%} of the answers are wrong (10.0% allowed)."
     assert said in report.verdict
     some = ke.compare(seen, labels, ["average"], stages=[ke.Abstain(0.02)])
-    left = 1 - some.analysis.staged.answered.coverage
+    left = 1 - some.analysis.staged[0].answered.coverage
     assert 0 < left < 1
     assert f"It abstains from {left:.1%} of the rows; " in some.verdict
     # After and before, and what both are to be compared with.
@@ -76,15 +78,15 @@ def test_the_verdict_says_what_stages_do_and_the_figures_are_of_what_is_used(see
 def test_a_stage_that_adds_an_output_adds_no_score(seen, labels):
     report = ke.compare(seen, labels, ["average"], stages=[ke.ConformalSets(0.9)])
     assert [score.name for score in report.scores if score.kind == "combiner"] == ["average"]
-    assert report.analysis.staged.calibrated is None
-    assert report.analysis.staged.answered is None
+    assert report.analysis.staged[0].calibrated is None
+    assert report.analysis.staged[0].answered is None
 
 
 def test_stages_after_a_member_that_is_kept_are_those_of_this_member_alone(make_members):
     seen, labels = make_members(400, skills=(2.5, 0.8))
     report = ke.compare(seen, labels, ["average"], stages=[ke.Temperature(), ke.ConformalSets(0.9)])
     assert report.verdict.startswith("keep a: no combination is better")
-    assert report.analysis.staged.calibrated == "a, then temperature"
+    assert report.analysis.staged[0].calibrated == "a, then temperature"
     chain = Chain(ke.Average(), (ke.Temperature(), ke.ConformalSets(0.9)))
     expected = by_hand(seen.only(["a"]), labels, chain, np.ones(400))
     loss = -np.log(expected["probabilities"][np.arange(400), labels]).mean()
@@ -97,5 +99,58 @@ def test_where_every_row_is_abstained_from_nothing_is_said_of_wrong_ones(make_me
     seen, labels = make_members(60)
     with pytest.warns(match="every row is abstained from"):
         report = ke.compare(seen, labels, ["average"], stages=[ke.Abstain(0.001)])
-    assert report.analysis.staged.answered.wrong is None
+    assert report.analysis.staged[0].answered.wrong is None
     assert "It abstains from every row: none shows a risk of 0.1%." in report.verdict
+
+
+def test_below_300_rows_all_divisions_count_before_and_after(make_members):
+    seen, labels = make_members(120)
+    stages = (ke.Temperature(), ke.ConformalSets(0.8), ke.Abstain(0.3))
+    report = ke.compare(seen, labels, [WEIGHTED], prefer=WEIGHTED, stages=stages)
+    assert report.repeats == 3
+    found = [by_hand(seen, labels, Chain(WEIGHTED, stages), np.ones(120), seed) for seed in range(3)]
+    true = np.arange(120), labels
+    loss = np.mean([-np.log(outputs["probabilities"][true]) for outputs in found])
+    (staged,) = report.analysis.staged
+    assert report[staged.calibrated].log_loss == pytest.approx(loss, rel=1e-5)
+    assert staged.sets.held == pytest.approx(np.mean([outputs["prediction_set"][true] for outputs in found]))
+    kept = np.concatenate([~outputs["abstain"] for outputs in found])
+    wrong = np.concatenate([outputs["probabilities"].argmax(axis=1) != labels for outputs in found])
+    assert staged.answered.coverage == pytest.approx(kept.mean())
+    assert staged.answered.wrong == pytest.approx(wrong[kept].mean())
+
+
+def test_a_stage_that_changes_nothing_changes_no_figure(make_members):
+    seen, labels = make_members(120)
+    report = ke.compare(seen, labels, [WEIGHTED], prefer=WEIGHTED, stages=[ke.Temperature(strength=1e9)])
+    before, after = report["weighted geometric average"], report["weighted geometric average, then temperature"]
+    assert after.log_loss == pytest.approx(before.log_loss, rel=1e-4)
+    assert after.gain == pytest.approx(before.gain, abs=1e-4)
+
+
+def test_a_chain_that_is_compared_shows_what_its_own_stages_do_and_is_calibrated_once(seen, labels):
+    chain = Chain(WEIGHTED, (ke.Temperature(), ke.ConformalSets(0.9)))
+    alone = ke.compare(seen, labels, [chain], prefer=chain)
+    (staged,) = alone.analysis.staged
+    assert (staged.combiner, staged.calibrated, staged.sets.asked) == ("chain", None, 0.9)
+    with_more = ke.compare(seen, labels, [Chain(WEIGHTED, (ke.Temperature(),))], stages=[ke.ConformalSets(0.9)])
+    assert [score.name for score in with_more.scores] == [*"abc", "average", "chain"]
+
+
+def test_groups_stay_whole_for_stages_and_classes_count_as_they_do_elsewhere(seen, labels):
+    groups = np.arange(600) // 4
+    report = ke.compare(seen, labels, ["average"], groups=groups, class_weight="balanced", stages=STAGES)
+    (staged,) = report.analysis.staged
+    assert 0.8 < staged.sets.held <= 1
+    by_class = np.array(staged.sets.held_by_class)
+    # Balanced, each class counts the same.
+    assert staged.sets.held == pytest.approx(by_class.mean())
+
+
+def test_members_that_give_labels_only_may_be_followed_by_stages(seen, labels):
+    votes = Predictions.from_labels(dict(zip("abc", seen.values.argmax(axis=-1), strict=True)), classes=3)
+    report = ke.compare(votes, labels, ["bayesian-vote"], stages=[ke.ConformalSets(0.9)])
+    (staged,) = report.analysis.staged
+    assert staged.combiner == report.chosen.name
+    assert 0.85 < staged.sets.held <= 1
+    assert "The sets hold the true class in" in report.verdict

@@ -71,3 +71,16 @@ def test_members_are_shown_with_what_they_bring_and_cost_and_the_front():
     assert "ms a row" in text
     assert "Least log loss of a plain mean for its cost in ms a row: a " in " ".join(text.split())
     assert "; a + b " in text
+
+
+def test_names_are_text_and_no_markup():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 2, 100)
+    names = ("vit[v2]", "a[/x]", "[red]c")
+    tables = {name: np.clip(np.eye(2)[y] + 0.6 * rng.normal(size=(100, 2)), 0.05, None) for name in names}
+    tables = {name: table / table.sum(axis=1, keepdims=True) for name, table in tables.items()}
+    console = Console(width=120, file=io.StringIO())
+    console.print(render_report(compare(Predictions.from_arrays(tables), y, ["average"])))
+    text = console.file.getvalue()
+    for name in names:
+        assert text.count(name) >= 2

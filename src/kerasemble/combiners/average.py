@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import final
+from typing import ClassVar, final
 
-from kerasemble.combiners.base import FixedRule
+from kerasemble.combiners.base import FixedRule, OpinionPool
 from kerasemble.core.arrays import Tensor, Vocabulary
 
 
@@ -26,6 +26,8 @@ class Average(FixedRule):
     Reference:
         Kittler, Hatef, Duin and Matas 1998, IEEE TPAMI 20(3).
     """
+
+    opinion_pool: ClassVar[OpinionPool | None] = "linear"
 
     def combine(self, values: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:
         """Return the mean over the members' axis."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import abc
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, final
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias, final
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,9 @@ from kerasemble.core.row_weights import ClassWeight, RowWeights, effective_rows,
 
 if TYPE_CHECKING:
     from kerasemble.combiners.stages.base import Stage
+
+
+OpinionPool: TypeAlias = Literal["linear", "log-linear"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -39,6 +42,8 @@ class Combiner(abc.ABC):
 
     # Whether what is learned is pulled toward something sensible where rows are few. If not, few rows are warned of.
     shrunk: ClassVar[bool] = False
+    # Which mean of the members with one weight each it is: of probabilities, or of their logarithms; None for others.
+    opinion_pool: ClassVar[OpinionPool | None] = None
 
     @abc.abstractmethod
     def combine(self, values: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping
-from typing import final
+from typing import ClassVar, final
 
-from kerasemble.combiners.base import FixedRule
+from kerasemble.combiners.base import FixedRule, OpinionPool
 from kerasemble.core.arrays import Tensor, Vocabulary, clipped_log, softmax
 
 
@@ -27,6 +27,8 @@ class GeometricAverage(FixedRule):
     Reference:
         Genest and Zidek 1986, Statistical Science 1(1).
     """
+
+    opinion_pool: ClassVar[OpinionPool | None] = "log-linear"
 
     def combine(self, values: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:
         """Return the softmax of the mean log-probability."""

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Literal, cast, final
+from typing import ClassVar, Literal, cast, final
 
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.base import Combiner, OpinionPool
 from kerasemble.combiners.fitted import Fit, Learned
 from kerasemble.combiners.selection_metric import Metric, NamedMetric, metric_of
 from kerasemble.combiners.weights import log_weights, used_members
@@ -68,6 +68,8 @@ class GreedySelection(Combiner):
     Reference:
         Caruana, Niculescu-Mizil, Crew and Ksikes 2004, ICML; bags: Caruana, Munson and Niculescu-Mizil 2006, ICDM.
     """
+
+    opinion_pool: ClassVar[OpinionPool | None] = "linear"
 
     metric: str | Metric = "log_loss"
     steps: int = 50

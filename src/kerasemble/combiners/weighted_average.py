@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Literal, final
+from typing import ClassVar, Literal, final
 
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.base import Combiner, OpinionPool
 from kerasemble.combiners.fitted import Fit, Learned
 from kerasemble.combiners.recipes import label
 from kerasemble.combiners.weights import (
@@ -66,6 +66,8 @@ class WeightedAverage(Combiner):
     Reference:
         Stone 1961, Ann. Math. Statist. 32.
     """
+
+    opinion_pool: ClassVar[OpinionPool | None] = "linear"
 
     weights: Literal["learn", "scores"] | GivenWeights | Sequence[float] | Mapping[str, float] = "learn"
     loss: Literal["log_loss", "brier"] = "log_loss"

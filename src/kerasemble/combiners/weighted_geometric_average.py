@@ -11,7 +11,7 @@ from typing import ClassVar, final
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.base import Combiner, OpinionPool
 from kerasemble.combiners.fitted import Fit, Learned
 from kerasemble.combiners.recipes import label
 from kerasemble.combiners.weights import (
@@ -68,6 +68,7 @@ class WeightedGeometricAverage(Combiner):
         Genest and Zidek 1986, Statistical Science 1(1).
     """
 
+    opinion_pool: ClassVar[OpinionPool | None] = "log-linear"
     shrunk: ClassVar[bool] = True
     # Of 1 to 1,000 this was best or near it from 30 rows on, on three real pools out of three: benchmarks/quality.py.
     strength: float = 10.0

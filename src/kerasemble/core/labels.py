@@ -21,7 +21,8 @@ def name_labels(y: npt.ArrayLike, classes: Sequence[str]) -> npt.NDArray[np.str_
         >>> name_labels([1, 0], ["cat", "dog"])
         array(['dog', 'cat'], dtype='<U3')
     """
-    return np.asarray(classes)[encode_labels(y, classes, len(_as_array(y)))]
+    labels = np.atleast_1d(_as_array(y))
+    return np.asarray(classes)[encode_labels(labels, classes, len(labels))]
 
 
 def encode_labels(y: npt.ArrayLike, classes: Sequence[str], samples: int, *, ordered: bool = True) -> IntArray:

@@ -45,7 +45,8 @@ def _read(kind: Any, data: Any) -> Any:  # noqa: ANN401, PLR0911 - any kind; a l
         return {key: _read(arguments[1], item) for key, item in data.items()}
     if dataclasses.is_dataclass(kind) and isinstance(kind, type):
         hints = typing.get_type_hints(kind)
-        written = [each.name for each in dataclasses.fields(kind) if each.compare]
+        # What an earlier version did not write has its default.
+        written = [each.name for each in dataclasses.fields(kind) if each.compare and each.name in data]
         return kind(**{name: _read(hints[name], data[name]) for name in written})
     if isinstance(kind, type) and issubclass(kind, tuple):
         return kind(**{name: _read(hint, data[name]) for name, hint in typing.get_type_hints(kind).items()})

@@ -79,12 +79,11 @@ def evaluate(
         batch_size=batch_size,
         progress=progress,
     )
-    fitted = {
-        name_of(member): FittedCombiner.from_json(member.record["fitted"])
-        for member in read.members
-        if member.record is not None
-    }
-    return score(seen, y, list(fitted), groups=groups, metrics=metrics, fitted=fitted)
+    made = {name_of(member): member.record["fitted"] for member in read.members if member.record is not None}
+    # What adds no outputs need not be rebuilt, which takes its class.
+    chains = {name: each for name, each in made.items() if each["combiner"]["name"] == "chain"}
+    fitted = {name: FittedCombiner.from_json(each) for name, each in chains.items()}
+    return score(seen, y, list(made), groups=groups, metrics=metrics, fitted=fitted)
 
 
 def _check_unseen(members: Sequence[Member], data: str) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import NamedTuple
 
 import numpy as np
 
 from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.chain import Chain
 from kerasemble.combiners.recipes import with_options
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.metrics import log_losses
@@ -42,7 +44,10 @@ def best_alone(combiner: Combiner, combined: Scored, best: str, rows: Rows, fold
         return None
     alone = predictions.only([best])
     # What chooses among members has nothing to choose from.
-    combiner = with_options(combiner, {"max_members": None, "cost_weight": 0.0, "costs": None})
+    none = {"max_members": None, "cost_weight": 0.0, "costs": None}
+    if isinstance(combiner, Chain):
+        combiner = dataclasses.replace(combiner, combiner=with_options(combiner.combiner, none))
+    combiner = with_options(combiner, none)
     answers = cross_fit(combiner, alone, labels, folds, weights)
     fitted = log_losses(answers, labels)
     if rows.mean(fitted) > rows.mean(log_losses(np.asarray(alone.values[0]), labels)) - _WORTH_SAYING:

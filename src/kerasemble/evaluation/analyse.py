@@ -27,7 +27,7 @@ def analyse(
     priced: Priced,
     groups: Sequence[str] | None,
     seed: int,
-    staged: Staged | None = None,
+    staged: tuple[Staged, ...] = (),
 ) -> Analysis:
     """Return all that is found besides scores; of combiners by their first division into folds.
 
@@ -41,9 +41,9 @@ def analyse(
         staged: what stages after the chosen do.
     """
     rows, seen = table.rows, table.rows.predictions
-    entries = {each.name: each for each in [*table.entries, table.mean]}
+    entries = {each.name: each for each in [table.mean, *table.entries]}
     # What is used in the end, and beside it what that comes from or is to be compared with.
-    final = chosen if staged is None or staged.calibrated is None else staged.calibrated
+    final = next((each.calibrated for each in staged if each.calibrated is not None), chosen)
     names = list(dict.fromkeys((final, chosen, best_member, table.mean.name)))[:_CURVES]
     shown = {name: entries[name].answers[0] for name in (*names, best_member)}
     # Labels say nothing of how sure they are.

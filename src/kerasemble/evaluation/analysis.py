@@ -210,11 +210,11 @@ class Answered:
 
 @dataclasses.dataclass(frozen=True)
 class Staged:
-    """What the stages after a combiner do, cross-fitted together with it.
+    """What the stages after a combiner do: cross-fitted together with it, or of a saved ensemble as it is.
 
     Args:
-        combiner: name of the score of what they follow.
-        calibrated: name of the score with the calibration; None where there is none.
+        combiner: name of the score of what they follow, or of the ensemble.
+        calibrated: name of the score with the calibration; None where there is none, or the ensemble has it.
         sets: of `ConformalSets`; None where it is not among them.
         answered: of `Abstain`; likewise.
     """
@@ -232,7 +232,8 @@ class Analysis:
     Args:
         classes: names, in the order of the confusion matrix.
         confusion: (classes, classes) rows by true class, columns by the answer of what is chosen: how many rows each.
-        calibration: of what is chosen, calibrated first where a stage does that, the best member and the plain mean.
+        calibration: of what is chosen, the best member and the plain mean; where a stage calibrates, of that, of what
+            is chosen and of the best member.
         risk_coverage: of the same.
         diversity: of the members; None where there is one.
         contributions: of each member; empty where there is one.
@@ -241,7 +242,7 @@ class Analysis:
         cost_unit: "ms a row", "parameters" or "members".
         uncertainty: None where members give labels only.
         slices: by class, by group where there are groups, by confidence.
-        staged: what the stages after the combiner do; None where there are none.
+        staged: what the stages after the chosen combiner do; where saved ensembles are scored, those of each.
     """
 
     classes: tuple[str, ...]
@@ -255,4 +256,4 @@ class Analysis:
     cost_unit: str
     uncertainty: Uncertainty | None
     slices: tuple[Slice, ...]
-    staged: Staged | None = None
+    staged: tuple[Staged, ...] = ()

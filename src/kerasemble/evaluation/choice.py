@@ -70,7 +70,7 @@ def take(evidence: Evidence, default: int | None) -> Taken:
     weights, baseline = evidence.weights, evidence.best_member
     shares = weights / weights.sum()
     best_member = Taken("member", int(np.argmin(evidence.members @ shares)))
-    if len(evidence.members) == 1 or not len(evidence.combiners):
+    if len(evidence.members) == 1:
         return best_member
     picked = float(baseline @ shares)
     taken = _surely_best(evidence, default)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
-from kerasemble.combiners.chain import with_stages
+from kerasemble.combiners.chain import Chain, with_stages
 from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.combiners.stages.base import Stage
 from kerasemble.core.arrays import IntArray
@@ -143,9 +143,7 @@ def compared(
     else:
         taken, choice = Taken("combiner", candidates.recipes.index(prefer)), None
     recipe, fitted, members = _fit(plan, taken, settings.stages, predictions)
-    staged, calibrated = None, None
-    if settings.stages:
-        staged, calibrated = _score_stages(plan, table, taken, recipe)
+    staged, calibrated = _score_stages(plan, table, taken, recipe, settings.stages)
     scored = table if calibrated is None else table._replace(combined=[*table.combined, calibrated])
     report = report_of(scored, taken, plan.metrics, plan.priced, plan.groups, settings.seed, staged)
     keeps = taken.kind == "member"
@@ -154,10 +152,11 @@ def compared(
         folds=int(folds.max()) + 1,
         repeats=len(folds),
         warnings=(*lone_member(predictions), *report.warnings, *plan.undefined),
-        fitted="" if keeps and staged is None else f"{fitted!r}.",
+        fitted="" if keeps and not staged else f"{fitted!r}.",
         weights=None if keeps else fitted.weights,
         choice=choice,
         asked=asked_for(settings.metrics, plan.metrics),
+        opinion_pool=(recipe.combiner if isinstance(recipe, Chain) else recipe).opinion_pool,
     )
     alone = None
     if not keeps and (report.chosen.gain if choice is None else choice.gain).low > 0:
@@ -184,12 +183,18 @@ def _fit(
     return recipe, dataclasses.replace(fitted, left_out=left_out), members
 
 
-def _score_stages(plan: Plan, table: Table, taken: Taken, recipe: Combiner) -> tuple[Staged, Scored | None]:
-    """Return what the stages of what is taken do, and its calibrated answers, by the first division into folds."""
+def _score_stages(
+    plan: Plan, table: Table, taken: Taken, recipe: Combiner, added: Sequence[Stage]
+) -> tuple[tuple[Staged, ...], Scored | None]:
+    """Return what the stages of what is taken do, and its answers as stages that are added calibrate them."""
+    if not isinstance(recipe, Chain) or not recipe.stages:
+        return (), None
     entry = (table.members if taken.kind == "member" else table.combined)[taken.position]
     # A member that is kept is the same one for every fold.
-    pool = (lambda _unseen: (entry.name,)) if taken.kind == "member" else plan.pool(plan.folds[0])
-    return score_stages(recipe, entry.name, plan.rows, plan.folds[0], pool)
+    kept: Pool = lambda _unseen: (entry.name,)  # noqa: E731 - as the pools beside it
+    pools = [kept if taken.kind == "member" else plan.pool(division) for division in plan.folds]
+    staged, calibrated = score_stages(recipe, entry.name, added, plan.rows, plan.folds, pools)
+    return (staged,), calibrated
 
 
 def cross_fitted(rows: Rows, candidates: Candidates, folds: IntArray, pools: Sequence[Pool | None]) -> Table:

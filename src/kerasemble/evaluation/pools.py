@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 
 import numpy as np
+import numpy.typing as npt
 
 from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAverage
 from kerasemble.core.arrays import IntArray
@@ -45,28 +46,30 @@ def pool_within(budget: Budget, priced: Priced, rows: Rows, division: IntArray |
         return None
     folds = np.zeros(len(rows.labels), dtype=np.int64) if division is None else division
     masks, sums = subset_losses_by_fold(rows.predictions, rows.labels, rows.weights, folds, priced.costs)
+    part = content_part(rows.predictions, rows.labels, rows.weights, _ROWS)
+    few = rows._replace(
+        predictions=rows.predictions.rows(part), labels=rows.labels[part], weights=rows.weights[part], groups=None
+    )
 
     @functools.cache
     def pool(unseen: tuple[int, ...]) -> tuple[str, ...]:
         seen = np.delete(sums, list(unseen), axis=1).sum(axis=1)
         kept = best_within(masks, seen, priced.costs, budget=budget.cost, max_members=budget.members)
         if not rows.predictions.labels_only:
-            kept = _by_weights(budget, priced, rows, np.flatnonzero(~np.isin(folds, unseen)), kept)
+            kept = _by_weights(budget, priced, few, ~np.isin(folds[part], unseen), kept)
         return tuple(rows.predictions.members[index] for index in kept)
 
     return pool
 
 
-def _by_weights(budget: Budget, priced: Priced, rows: Rows, seen: IntArray, of_mean: IntArray) -> IntArray:
+def _by_weights(budget: Budget, priced: Priced, rows: Rows, seen: npt.NDArray[np.bool_], of_mean: IntArray) -> IntArray:
     """Return the indices, ascending, of the members with which the weighted geometric average is best on some rows."""
-    predictions, labels, weights = rows.predictions.rows(seen), rows.labels[seen], rows.weights[seen]
-    part = content_part(predictions, labels, weights, _ROWS)
-    predictions, labels, weights = predictions.rows(part), labels[part], weights[part]
+    weights = np.where(seen, rows.weights, 0.0)
     ridge = WeightedGeometricAverage().strength / effective_rows(weights)
 
     @functools.cache
     def solved(kept: tuple[int, ...]) -> Solution:
-        return solve_log_linear_pool(predictions, labels, weights, ridge, kept=np.array(kept), gap=_GAP)
+        return solve_log_linear_pool(rows.predictions, rows.labels, weights, ridge, kept=np.array(kept), gap=_GAP)
 
     def solve(kept: IntArray) -> Solution:
         return solved(tuple(kept.tolist()))

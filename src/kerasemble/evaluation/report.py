@@ -130,6 +130,7 @@ class Report:
         analysis: where the gain comes from, and where the answers fail; None where that was not asked for.
         sample: some of the rows, for a page; it is not written by `to_json`.
         asked: names of the metrics that were asked for, which the table shows besides accuracy and log loss.
+        opinion_pool: whether what is chosen is a mean of probabilities or of their logarithms by `weights`, or neither.
     """
 
     scores: tuple[Score, ...]
@@ -150,6 +151,7 @@ class Report:
     analysis: Analysis | None = None
     sample: Sample | None = dataclasses.field(default=None, compare=False)
     asked: tuple[str, ...] = ()
+    opinion_pool: Literal["linear", "log-linear"] | None = None
 
     def __getitem__(self, name: str) -> Score:
         """Return the score of the member or combiner called `name`."""

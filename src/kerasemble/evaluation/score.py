@@ -14,6 +14,7 @@ from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.predictions import Predictions
 from kerasemble.evaluation.analysis import Staged
 from kerasemble.evaluation.budget import as_costs
+from kerasemble.evaluation.candidates import names_of
 from kerasemble.evaluation.choice import Taken
 from kerasemble.evaluation.metrics import MetricName, asked_for, metrics_of
 from kerasemble.evaluation.picks import Picks
@@ -62,14 +63,15 @@ def score(
     ]
     losses = {each.name: rows.mean(each.losses(rows.labels, rows.measure)) for each in [*members, *combined]}
     best = min(members, key=lambda each: losses[each.name])
-    mean = Scored("average", "combiner", (Average().fit(rows.predictions)(rows.predictions),))
+    (name,) = names_of([Average()], every.predictions.members)
+    mean = Scored(name, "combiner", (Average().fit(rows.predictions)(rows.predictions),))
     # It is picked once, by these very rows: its loss is the lowest of many, and a gain on it none too large.
     picks = Picks(np.zeros((1, len(rows.labels)), dtype=np.int64), np.eye(len(members))[None, [members.index(best)]])
     table = Table(rows, members, combined, best._replace(name="best member"), picks, mean)
     chosen = min(table.entries, key=lambda each: losses[each.name])
     taken = Taken(chosen.kind, (members if chosen.kind == "member" else combined).index(chosen))
     found, left_out = metrics_of(metrics, rows.predictions, rows.labels)
-    staged = _staged(chosen, combined, rows, fitted or {})
+    staged = _staged(every, ensembles, fitted or {})
     report = report_of(table, taken, found, as_costs(None, rows.predictions), names, 0, staged)
     asked = asked_for(metrics, found)
     report = dataclasses.replace(report, warnings=(*report.warnings, *left_out), asked=asked)
@@ -79,13 +81,11 @@ def score(
     return dataclasses.replace(report, verdict=verdict)
 
 
-def _staged(
-    chosen: Scored, combined: Sequence[Scored], rows: Rows, fitted: Mapping[str, FittedCombiner]
-) -> Staged | None:
-    """Return what stages do: those of the ensemble that the verdict is about, or else of the first that has any."""
-    for entry in sorted(combined, key=lambda each: each.name != chosen.name):
-        if entry.name in fitted:
-            found = score_fitted_stages(fitted[entry.name], entry.name, entry.answers[0], rows)
-            if found is not None:
-                return found
-    return None
+def _staged(rows: Rows, ensembles: Sequence[str], fitted: Mapping[str, FittedCombiner]) -> tuple[Staged, ...]:
+    """Return what the stages of each ensemble do."""
+    found = [
+        score_fitted_stages(fitted[entry.name], entry.name, entry.answers[0], rows)
+        for entry in as_members(rows.predictions)
+        if entry.name in ensembles and entry.name in fitted
+    ]
+    return tuple(each for each in found if each is not None)

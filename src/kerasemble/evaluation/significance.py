@@ -76,9 +76,9 @@ def paired_test(
             other rows of the same data: see `Picks`.
         unseen: the difference on a row on which `other` is wrong, and on which `baseline` is, which these rows, being
             few, may not show. Where one is beyond all differences, the interval's end on that side is also that of one
-            row more, which has it. Three voters that agreed and were right on 20 rows lost nothing on them; without
-            this their gain was called real in 10 of 14 draws, and on other rows they lost four times what the best
-            member did.
+            row more, which has it. Three voters that agreed and were right on 40 rows lost nothing on them; without
+            this their gain was called real in half of the draws, and on other rows they lost three times what a member
+            did (benchmarks/estimates.py).
     """
     difference = baseline - other
     found = _of_differences(difference, weights, groups, added)
@@ -165,7 +165,7 @@ def bootstrap(difference: Weighted, weights: RowWeights, groups: IntArray | None
     """Return a difference of two scores with its interval, where scores are no means over rows.
 
     It is Student's interval with the standard error of resamples. Percentiles of resamples are too narrow where groups
-    are few: of five, those of two equal members excluded zero in 14 of 100.
+    are few: of five groups they left out zero in 18 of 100 where there was no difference (benchmarks/estimates.py).
 
     Args:
         difference: of the two scores under row weights; NaN where it is undefined.

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.chain import Chain
 from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.combiners.recipes import label
@@ -20,9 +19,12 @@ from kerasemble.evaluation.analysis import Answered, Sets, Staged
 from kerasemble.evaluation.crossfit import Pool, cross_fit_outputs
 from kerasemble.evaluation.scored import Rows, Scored
 
+# Of a fitted chain, by name: (samples, ...).
+Outputs: TypeAlias = dict[str, npt.NDArray[Any]]
+
 
 def score_stages(
-    chain: Combiner, name: str, rows: Rows, folds: IntArray, pool: Pool | None
+    chain: Chain, name: str, added: Sequence[Stage], rows: Rows, folds: IntArray, pools: Sequence[Pool | None]
 ) -> tuple[Staged, Scored | None]:
     """Return what a chain's stages do, and the calibrated answers as something to score, None without a calibrator.
 
@@ -32,17 +34,20 @@ def score_stages(
     Args:
         chain: the combiner and its stages.
         name: of the combiner, or of the member that is kept, in the report.
+        added: those of the stages that what has this name has not.
         rows: with labels.
-        folds: (samples,) the fold of each row.
-        pool: which members are combined for a fold, where they are picked on the others; all where left out.
+        folds: (repeats, samples) the fold of each row.
+        pools: for each division, which members are combined for a fold, where they are picked on the others.
     """
-    outputs = cross_fit_outputs(chain, rows.predictions, rows.labels, folds, rows.weights, pool)
-    stages = chain.stages if isinstance(chain, Chain) else ()
-    calibrators = [label(stage) for stage in stages if stage.output is None]
+    found = [
+        cross_fit_outputs(chain, rows.predictions, rows.labels, division, rows.weights, pool)
+        for division, pool in zip(folds, pools, strict=True)
+    ]
+    calibrators = [label(stage) for stage in added if stage.output is None]
     calibrated = f"{name}, then {' and '.join(calibrators)}" if calibrators else None
-    found = _staged(name, calibrated, stages, outputs, rows)
-    entry = None if calibrated is None else Scored(calibrated, "combiner", (outputs["probabilities"],))
-    return found, entry
+    answers = tuple(outputs["probabilities"] for outputs in found)
+    entry = None if calibrated is None else Scored(calibrated, "combiner", answers)
+    return _staged(name, calibrated, chain.stages, found, rows), entry
 
 
 def score_fitted_stages(fitted: FittedCombiner, name: str, probabilities: FloatArray, rows: Rows) -> Staged | None:
@@ -58,45 +63,45 @@ def score_fitted_stages(fitted: FittedCombiner, name: str, probabilities: FloatA
         return None
     learned = {key: array.astype(probabilities.dtype) for key, array in fitted.learned.items()}
     outputs = {"probabilities": probabilities, **fitted.combiner.outputs(probabilities, learned, np)}
-    return _staged(name, None, fitted.combiner.stages, outputs, rows)
+    return _staged(name, None, fitted.combiner.stages, [outputs], rows)
 
 
-def _staged(
-    name: str, calibrated: str | None, stages: Sequence[Stage], outputs: dict[str, npt.NDArray[Any]], rows: Rows
-) -> Staged:
+def _staged(name: str, calibrated: str | None, stages: Sequence[Stage], found: Sequence[Outputs], rows: Rows) -> Staged:
     return Staged(
         combiner=name,
         calibrated=calibrated,
-        sets=next((_sets(each, outputs, rows) for each in stages if isinstance(each, ConformalSets)), None),
-        answered=next((_answered(each, outputs, rows) for each in stages if isinstance(each, Abstain)), None),
+        sets=next((_sets(each, found, rows) for each in stages if isinstance(each, ConformalSets)), None),
+        answered=next((_answered(each, found, rows) for each in stages if isinstance(each, Abstain)), None),
     )
 
 
-def _sets(stage: ConformalSets, outputs: dict[str, npt.NDArray[Any]], rows: Rows) -> Sets:
-    """Return how often the sets hold the true class, and how large they are."""
-    inside = outputs["prediction_set"]
-    held = inside[np.arange(len(rows.labels)), rows.labels].astype(np.float64)
-    sizes, classes = inside.sum(axis=-1), inside.shape[-1]
+def _sets(stage: ConformalSets, found: Sequence[Outputs], rows: Rows) -> Sets:
+    """Return how often the sets hold the true class, and how large they are: the mean of all divisions into folds."""
+    classes = len(rows.predictions.classes)
     mass = np.bincount(rows.labels, rows.weights, classes)
+    held, shares = np.zeros(len(rows.labels)), np.zeros(classes + 1)
+    for outputs in found:
+        inside = outputs["prediction_set"]
+        held += inside[np.arange(len(rows.labels)), rows.labels] / len(found)
+        shares += np.bincount(inside.sum(axis=-1), rows.weights, classes + 1) / rows.weights.sum() / len(found)
     of_class = np.bincount(rows.labels, rows.weights * held, classes)
-    shares = np.bincount(sizes, rows.weights, classes + 1) / rows.weights.sum()
     return Sets(
         asked=stage.coverage,
         held=rows.mean(held),
-        size=rows.mean(sizes.astype(np.float64)),
+        size=float(shares @ np.arange(classes + 1)),
         shares=tuple(shares.tolist()),
         held_by_class=tuple(float(one / all_) if all_ else None for one, all_ in zip(of_class, mass, strict=True)),
     )
 
 
-def _answered(stage: Abstain, outputs: dict[str, npt.NDArray[Any]], rows: Rows) -> Answered:
-    """Return how many rows are answered, and how many of these wrongly."""
-    kept = ~outputs["abstain"]
-    wrong = outputs["probabilities"].argmax(axis=-1) != rows.labels
-    mass = float(rows.weights @ kept)
+def _answered(stage: Abstain, found: Sequence[Outputs], rows: Rows) -> Answered:
+    """Return how many rows are answered, and how many of these wrongly, in all divisions into folds."""
+    kept = np.stack([~outputs["abstain"] for outputs in found])
+    wrong = np.stack([outputs["probabilities"].argmax(axis=-1) != rows.labels for outputs in found])
+    mass = float((kept @ rows.weights).sum())
     return Answered(
         risk=stage.risk,
         confidence=stage.confidence,
-        coverage=mass / float(rows.weights.sum()),
-        wrong=float(rows.weights @ (kept & wrong)) / mass if mass else None,
+        coverage=mass / float(rows.weights.sum()) / len(found),
+        wrong=float(((kept & wrong) @ rows.weights).sum()) / mass if mass else None,
     )

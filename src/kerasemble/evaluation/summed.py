@@ -68,7 +68,7 @@ def report_of(
     priced: Priced,
     groups: Sequence[str] | None,
     seed: int,
-    staged: Staged | None = None,
+    staged: tuple[Staged, ...] = (),
 ) -> Report:
     """Return the report on a table, with no verdict yet.
 

@@ -56,26 +56,28 @@ def _guessed(table: Table, report: Report) -> str:
     """Return a sentence where the best of all is not surely better than knowing how frequent classes are."""
     rows, measure = table.rows, report.measure
     frequent = np.bincount(rows.labels, rows.weights, len(rows.predictions.classes)) / rows.weights.sum()
+    if frequent.max() == 1:
+        # One class alone is guessed without a mistake.
+        return ""
     guess = -np.log(frequent[rows.labels]) if measure == "log loss" else 1.0 - (rows.labels == frequent.argmax())
     entry = min(table.entries, key=lambda each: rows.mean(each.losses(rows.labels, measure)))
     own = entry.losses(rows.labels, measure)
     if rows.gain(guess, own).low > 0 or rows.mean(own) < _GUESSED * rows.mean(guess):
         return ""
     return (
-        f"nothing here is surely better than guessing by how frequent classes are ({measure} {rows.mean(guess):.3f}): "
-        f"{entry.name} has {rows.mean(own):.3f}. Are these the labels of these rows?"
+        f"nothing here is surely better than guessing by how frequent classes are ({measure} {rows.mean(own):.3f} of "
+        f"{entry.name} against {rows.mean(guess):.3f}). Are these the labels of these rows?"
     )
 
 
 def _keep_a_member(report: Report) -> str:
     chosen, measure = report.chosen, report.measure
-    staged = report.analysis.staged if report.analysis is not None else None
-    calibrated = None if staged is None else staged.calibrated
-    candidates = [each for each in report.scores if each.kind == "combiner" and each.name != calibrated]
+    calibrated = {each.calibrated for each in report.analysis.staged} if report.analysis is not None else set()
+    candidates = [each for each in report.scores if each.kind == "combiner" and each.name not in calibrated]
     if sum(each.kind == "member" for each in report.scores) == 1:
-        return f"{chosen.name} is the only member: {measure} {chosen.loss(measure):.3f}."
+        return f"{chosen.name} is the only member ({measure} {chosen.loss(measure):.3f})."
     if not candidates:
-        return f"{chosen.name} is the best: {measure} {chosen.loss(measure):.3f}."
+        return f"{chosen.name} is the best ({measure} {chosen.loss(measure):.3f})."
     rival = min(candidates, key=lambda each: each.loss(measure))
     losses = f"{measure} {chosen.loss(measure):.3f} against {rival.loss(measure):.3f} of {rival.name}"
     return f"keep {chosen.name}: no combination is better ({losses})."
@@ -157,24 +159,22 @@ def within_limits(
 
 def of_stages(report: Report) -> str:
     """Return sentences on what stages after the combiner do, nothing where there are none."""
-    staged = report.analysis.staged if report.analysis is not None else None
-    if staged is None:
-        return ""
     said = []
-    if staged.calibrated is not None:
-        before, after = report[staged.combiner].log_loss, report[staged.calibrated].log_loss
-        without = "" if before is None else f" against {before:.3f} without"
-        what = staged.calibrated.removeprefix(f"{staged.combiner}, then ")
-        said.append(f"With {what} the log loss is {after:.3f}{without}.")
-    whose = "" if staged.combiner == report.chosen.name else f"{staged.combiner}: "
-    if staged.sets is not None:
-        sets = staged.sets
-        said.append(
-            f"{whose}The sets hold the true class in {sets.held:.1%} of the rows ({sets.asked:.1%} asked for), by "
-            f"{sets.size:.2f} classes on average."
-        )
-    if staged.answered is not None:
-        said.append(whose + _answered(staged.answered))
+    for staged in report.analysis.staged if report.analysis is not None else ():
+        whose = "" if staged.combiner == report.chosen.name else f"{staged.combiner}: "
+        if staged.calibrated is not None:
+            before, after = report[staged.combiner].log_loss, report[staged.calibrated].log_loss
+            without = "" if before is None else f" against {before:.3f} without"
+            what = staged.calibrated.removeprefix(f"{staged.combiner}, then ")
+            said.append(f"With {what} the log loss is {after:.3f}{without}.")
+        if staged.sets is not None:
+            sets = staged.sets
+            said.append(
+                f"{whose}The sets hold the true class in {sets.held:.1%} of the rows ({sets.asked:.1%} asked for), by "
+                f"{sets.size:.2f} classes on average."
+            )
+        if staged.answered is not None:
+            said.append(whose + _answered(staged.answered))
     return "".join(f" {sentence}" for sentence in said)
 
 

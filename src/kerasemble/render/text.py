@@ -25,7 +25,7 @@ def render_report(report: Report) -> RenderableType:
     kinds = [score.kind for score in report.scores]
     for index, (score, row) in enumerate(zip(report.scores, rows, strict=True)):
         style = "bold green" if score == report.chosen else None
-        table.add_row(*row, style=style, end_section=kinds[index : index + 2] == ["member", "combiner"])
+        table.add_row(*map(Text, row), style=style, end_section=kinds[index : index + 2] == ["member", "combiner"])
     caption = Text(report.caption(), style="dim")
     fitted = [Text(report.fitted)] if report.fitted else []
     verdict = Text(report.verdict, style="bold")
@@ -45,7 +45,7 @@ def _members(report: Report) -> list[RenderableType]:
         table.add_column(title, justify="left" if index == 0 else "right", no_wrap=index > 0, overflow="fold")
     for each in found.contributions:
         cost = [f"{each.cost:.3g}"] if priced else []
-        table.add_row(each.member, f"{each.shapley:+.4f}", f"{each.left_out:+.4f}", *cost)
+        table.add_row(Text(each.member), f"{each.shapley:+.4f}", f"{each.left_out:+.4f}", *cost)
     how = "exact" if found.contributions_exact else "sampled"
     caption = f"In log loss of the plain mean: Shapley values ({how}), and what leaving one out loses; minus is harm."
     front = [each for each in found.subsets if each.on_front]

@@ -10,8 +10,8 @@ from typing import Any, NamedTuple
 from kerasemble.solvers.quadratic import Vector
 
 # An evaluation that reads fewer numbers than this takes milliseconds. SciPy's steps factorise matrices of a few dozen
-# rows, for which its BLAS wakes all threads and has them wait for each other: where the processors were busy that took
-# ten times as long as everything else in a comparison of 600 rows.
+# rows, for which its BLAS wakes all threads and has them wait for each other: where other work kept the processors
+# busy, that took longer than all else in a comparison of a few hundred rows.
 _FEW = 2**22
 
 

@@ -34,6 +34,12 @@ def compared(seen, y, *combiners, **options):
 
 
 @pytest.fixture(scope="session")
+def make_report():
+    """Return the report on some members of some names, by what is compared."""
+    return lambda names, *combiners, **options: compared(*members(names, 3, 200), *combiners, **options)
+
+
+@pytest.fixture(scope="session")
 def full():
     seen, y = members((*ODD, "d", "e"), 4, 300)
     return compared(seen, y, groups=np.arange(300) % 30)

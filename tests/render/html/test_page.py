@@ -114,7 +114,7 @@ def test_images_that_are_fewer_than_the_rows_are_refused(full):
 
 
 def test_what_stages_do_stands_on_the_page_before_and_after(page, staged):
-    text, found = page("staged"), staged.analysis.staged
+    text, (found,) = page("staged"), staged.analysis.staged
     assert f"they do in {100 * found.sets.held:.1f} %, with {found.sets.size:.2f} classes on average" in text
     for size, share in enumerate(found.sets.shares):
         assert (f'<th scope="row">{size}</th><td>{100 * share:.1f} %</td>' in text) == (share > 0)
@@ -148,3 +148,30 @@ def test_of_many_classes_the_answers_that_are_not_shown_are_counted_together(pag
     text = page("large")
     assert "The 16 classes with the most errors of 100" in text
     assert re.search(r"<th scope=\"col\"[^>]*>others</th>", text)
+
+
+@pytest.mark.parametrize(
+    ("recipes", "rule"),
+    [
+        ([ke.WeightedGeometricAverage(strength=50), ke.WeightedGeometricAverage(strength=60)], "geometric"),
+        ([ke.WeightedAverage()], "arithmetic"),
+        ([ke.Chain(ke.WeightedGeometricAverage(), (ke.Temperature(),))], "geometric"),
+        ([ke.MajorityVote()], None),
+        ([ke.Stacking()], None),
+    ],
+    ids=["geometric", "arithmetic", "chain", "vote", "stacking"],
+)
+def test_weights_to_try_out_begin_with_the_rule_of_what_was_fitted_where_it_is_such_a_mean(make_report, recipes, rule):
+    report = make_report("abc", *recipes, prefer=recipes[0])
+    data = json.loads(re.search(r'id="trial-data">(.*?)</script>', page_of(report), re.DOTALL)[1])
+    assert (data["fitted"] is not None) == (rule is not None)
+    if rule is not None:
+        assert data["rule"] == rule
+        assert data["fitted"] == pytest.approx([report.weights[name] for name in "abc"])
+
+
+def test_names_are_no_mathematics_either(make_report):
+    names = ("a$\\frac$", "_under", "b$x$y$")
+    text = page_of(make_report(names))
+    for name in names:
+        assert name in text.replace("<wbr>", "")

@@ -9,7 +9,7 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any
 
-from kerasemble.evaluation.analysis import Analysis, Diversity
+from kerasemble.evaluation.analysis import Analysis, Diversity, Staged
 from kerasemble.evaluation.report import Difference, Report, Score
 from kerasemble.evaluation.significance import Interval
 from kerasemble.render.html import figures
@@ -37,15 +37,17 @@ def content_of(report: Report, images: Any = None) -> dict[str, Any]:  # noqa: A
         "report": report,
         "version": version("kerasemble"),
         "facts": _facts(report),
-        "headline": _headline(report.verdict),
+        "headline": _headline(report),
         "scores": _scores(report),
         "scale": figures.scale(_limits(report)),
         "losses": _LOSSES,
         "metrics": list(dict.fromkeys(name for score in report.scores for name in score.metrics)),
         "analysis": analysis,
-        "staged": None if analysis is None else analysis.staged,
-        "set_sizes": _set_sizes(analysis),
-        "held_by_class": _held_by_class(analysis),
+        "stages": () if analysis is None else analysis.staged,
+        "final": _final(report),
+        "of": lambda staged: "" if staged.combiner == report.chosen.name else f" of {staged.combiner}",
+        "set_sizes": _set_sizes,
+        "held_by_class": partial(_held_by_class, () if analysis is None else analysis.classes),
         "figures": _figures(analysis),
         "confusion": None if analysis is None else _confusion(analysis),
         "diversity": [] if analysis is None or analysis.diversity is None else _diversity(analysis.diversity),
@@ -87,9 +89,11 @@ def _facts(report: Report) -> list[tuple[str, str]]:
     return [*first, (f"accuracy, {chosen.name}", f"{100 * chosen.accuracy:.2f} %"), *facts]
 
 
-def _headline(verdict: str) -> tuple[str, str]:
-    """Return the first sentence of a verdict, and the others."""
-    verdict = verdict[:1].upper() + verdict[1:]
+def _headline(report: Report) -> tuple[str, str]:
+    """Return the first sentence of a verdict, with a capital unless a member's name begins it, and the others."""
+    verdict = report.verdict
+    if not any(verdict.startswith(score.name) for score in report.scores if score.kind == "member"):
+        verdict = verdict[:1].upper() + verdict[1:]
     end = _END_OF_FIRST.search(verdict)
     return (verdict, "") if end is None else (verdict[: end.start() + 1], verdict[end.end() :])
 
@@ -151,21 +155,23 @@ def _figures(analysis: Analysis | None) -> dict[str, str]:
     return {name: draw() if there else "" for name, (there, draw) in drawn.items()}
 
 
-def _set_sizes(analysis: Analysis | None) -> list[tuple[str, float]]:
+def _final(report: Report) -> str:
+    """Return the name of what is used in the end: what is chosen, or that as a stage calibrates it."""
+    stages = () if report.analysis is None else report.analysis.staged
+    return next((each.calibrated for each in stages if each.calibrated is not None), report.chosen.name)
+
+
+def _set_sizes(staged: Staged) -> list[tuple[str, float]]:
     """Return the share of prediction sets of each size that occurs, of large ones together."""
-    if analysis is None or analysis.staged is None or analysis.staged.sets is None:
-        return []
-    shares = analysis.staged.sets.shares
+    shares = () if staged.sets is None else staged.sets.shares
     sizes = [(str(size), share) for size, share in enumerate(shares[:_MOST_SIZES]) if share]
     more = sum(shares[_MOST_SIZES:])
     return [*sizes, (f"{_MOST_SIZES} or more", more)] if more else sizes
 
 
-def _held_by_class(analysis: Analysis | None) -> list[tuple[str, float]]:
+def _held_by_class(classes: Sequence[str], staged: Staged) -> list[tuple[str, float]]:
     """Return how often sets hold the true class, by class, the least often first."""
-    if analysis is None or analysis.staged is None or analysis.staged.sets is None:
-        return []
-    pairs = zip(analysis.classes, analysis.staged.sets.held_by_class, strict=True)
+    pairs = zip(classes, () if staged.sets is None else staged.sets.held_by_class, strict=False)
     return sorted(((name, share) for name, share in pairs if share is not None), key=lambda pair: pair[1])
 
 

@@ -22,6 +22,8 @@ SERIES = (FIRST, SECOND, THIRD)
 _SETTINGS: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "kerasemble",
+    # A name may hold dollar signs.
+    "text.parse_math": False,
     "font.size": 10,
     "text.color": INK,
     "axes.labelcolor": INK,
