@@ -8,9 +8,10 @@ import numpy as np
 
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.row_weights import RowWeights
+from kerasemble.evaluation.picks import DRAWS, spread_of_means
 from kerasemble.evaluation.report import Measure
 from kerasemble.evaluation.scored import Losses, one_more
-from kerasemble.evaluation.significance import paired_interval
+from kerasemble.evaluation.significance import Interval, paired_interval
 
 # A lower log loss by less than this, in nats, is not worth leaving the default for, however sure.
 _WORTH_IT = 0.001
@@ -100,6 +101,46 @@ def _with_one_more(evidence: Evidence, shares: RowWeights) -> Losses:
     return np.asarray(np.where(one < gains.min(axis=1), (count * means + one) / (count + 1), means))
 
 
+def likely_takes(evidence: Evidence, default: int | None, seed: int = 0) -> Losses:
+    """Return how often each combiner would be taken by another sample of the rows, and last a member (combiners + 1,).
+
+    Two samples differ by twice the variance of one. What is surely better is so by as much as its interval is wide.
+
+    Args:
+        evidence: the losses, in log loss.
+        default: position of the default among the combiners; None where it is not one of them.
+        seed: of the draws.
+    """
+    weights, count = evidence.weights, len(evidence.combiners)
+    options = np.vstack([evidence.combiners, evidence.best_member])
+    means, spread = spread_of_means(options, weights, evidence.groups)
+    drawn = np.random.default_rng(seed).multivariate_normal(means, 2 * spread, DRAWS, method="eigh")
+    lowest = drawn[:, :count].argmin(axis=1)
+    taken = lowest
+    if default is not None:
+        ahead = drawn[:, default, None] - drawn[:, :count]
+        needed = np.array([_needed(evidence, default, index) for index in range(count)])
+        better = np.where(ahead > needed, drawn[:, :count], np.inf)
+        taken = np.where(np.isfinite(better).any(axis=1), better.argmin(axis=1), default)
+        worse = drawn[:, count] < drawn[np.arange(DRAWS), taken]
+        taken = np.where(worse, lowest, taken)
+    taken = np.where(drawn[np.arange(DRAWS), taken] < drawn[:, count], taken, count)
+    return np.bincount(taken, minlength=count + 1) / DRAWS
+
+
+def _needed(evidence: Evidence, default: int, index: int) -> float:
+    """Return by how much a combiner's mean loss must be below the default's for it to be surely better."""
+    mean, low, _ = _against_default(evidence, default, index)
+    return max(_WORTH_IT, mean - low)
+
+
+def _against_default(evidence: Evidence, default: int, index: int) -> Interval:
+    """Return by how much a combiner's log loss is below the default's, with its interval."""
+    unseen = (evidence.one_more(evidence.if_wrong[default], index), -np.inf)
+    losses = evidence.log_losses
+    return paired_interval(losses[default], losses[index], evidence.weights, evidence.groups, unseen)
+
+
 def _surely_best(evidence: Evidence, default: int | None) -> Taken:
     losses, weights = evidence.log_losses, evidence.weights
     means = losses @ (weights / weights.sum())
@@ -108,11 +149,7 @@ def _surely_best(evidence: Evidence, default: int | None) -> Taken:
         return Taken("combiner", lowest)
     # What is not lower by enough need not be tested.
     worth = np.flatnonzero(means[default] - means > _WORTH_IT)
-    better = []
-    for index in worth.tolist():
-        unseen = (evidence.one_more(evidence.if_wrong[default], index), -np.inf)
-        if paired_interval(losses[default], losses[index], weights, evidence.groups, unseen).low > 0:
-            better.append(index)
+    better = [index for index in worth.tolist() if _against_default(evidence, default, index).low > 0]
     if better:
         return Taken("combiner", int(min(better, key=lambda index: means[index])))
     return Taken("combiner", default, lowest if lowest in worth else None)

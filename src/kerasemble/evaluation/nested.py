@@ -10,7 +10,7 @@ import numpy as np
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
 from kerasemble.core.arrays import FloatArray, IntArray
-from kerasemble.evaluation.choice import Evidence, Taken, take
+from kerasemble.evaluation.choice import Evidence, Taken, likely_takes, take
 from kerasemble.evaluation.crossfit import Loss, Pool, losses_without
 from kerasemble.evaluation.picks import Picks
 from kerasemble.evaluation.report import Choice
@@ -36,22 +36,24 @@ class Candidates(NamedTuple):
 
 def take_on_all(table: Table, candidates: Candidates) -> Taken:
     """Return what to use, by the cross-fitted losses of all rows."""
+    return take(_evidence_of(table), candidates.default)
+
+
+def _evidence_of(table: Table) -> Evidence:
+    """Return the cross-fitted losses of all rows."""
     rows, measure = table.rows, table.rows.measure
     doubts = [each.doubt() for each in table.combined]
-    return take(
-        Evidence(
-            members=np.stack([each.losses(rows.labels, measure) for each in table.members]),
-            best_member=table.best_member.losses(rows.labels, measure),
-            combiners=np.stack([each.losses(rows.labels, measure) for each in table.combined]),
-            log_losses=np.stack([each.losses(rows.labels, "log loss") for each in table.combined]),
-            if_wrong=np.stack([each.losses for each in doubts]),
-            claimed=np.stack([each.claimed for each in doubts]),
-            best_if_wrong=table.best_member.doubt().losses,
-            weights=rows.weights,
-            groups=rows.groups,
-            measure=measure,
-        ),
-        candidates.default,
+    return Evidence(
+        members=np.stack([each.losses(rows.labels, measure) for each in table.members]),
+        best_member=table.best_member.losses(rows.labels, measure),
+        combiners=np.stack([each.losses(rows.labels, measure) for each in table.combined]),
+        log_losses=np.stack([each.losses(rows.labels, "log loss") for each in table.combined]),
+        if_wrong=np.stack([each.losses for each in doubts]),
+        claimed=np.stack([each.claimed for each in doubts]),
+        best_if_wrong=table.best_member.doubt().losses,
+        weights=rows.weights,
+        groups=rows.groups,
+        measure=measure,
     )
 
 
@@ -89,8 +91,9 @@ def cross_fit_choice(
             taken.append(entry.name)
     best, mean = (each.losses(rows.labels, measure) for each in (table.best_member, table.mean))
     combiners = [each.losses(rows.labels, measure) for each in table.combined]
-    shares = _shares_of_choices(table, taken)
-    own = Picks(folds, np.broadcast_to(shares, (*table.picks.shares.shape[:2], len(shares)))).variance(
+    shares = _shares_of_choices(table, candidates, taken)
+    parts = folds % _PARTS
+    own = Picks(parts, np.broadcast_to(shares, (len(parts), int(parts.max()) + 1, len(shares)))).variance(
         np.stack([*combiners, best]), rows.weights, rows.groups
     )
     # Where a member is kept it is the one that the gain is over, so that which it is tells nothing of that gain.
@@ -101,8 +104,13 @@ def cross_fit_choice(
     return Choice(rows.mean(losses), over_best, over_mean, tuple(taken))
 
 
-def _shares_of_choices(table: Table, taken: Sequence[str]) -> FloatArray:
-    """Return how often each combiner was taken, and last a member: of all parts, as it is too slow to be drawn."""
+def _shares_of_choices(table: Table, candidates: Candidates, taken: Sequence[str]) -> FloatArray:
+    """Return how often each combiner would be taken, and last a member, for all parts alike.
+
+    By error rate what is taken is too many rules away from means for these to be drawn: there it is how often it was.
+    """
+    if table.rows.measure == "log loss":
+        return likely_takes(_evidence_of(table), candidates.default)
     counts = [taken.count(each.name) for each in table.combined]
     return np.array([*counts, len(taken) - sum(counts)]) / len(taken)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -11,7 +12,7 @@ from kerasemble.core.arrays import FloatArray, IntArray
 from kerasemble.core.row_weights import RowWeights
 
 # Enough for the shares of picks to be known within a few percent.
-_DRAWS = 1000
+DRAWS = 1000
 
 
 class Picks(NamedTuple):
@@ -36,6 +37,11 @@ class Picks(NamedTuple):
     ) -> float:
         """Return what is to be added to the variance of a weighted mean over rows, for one division the mean of all.
 
+        It is the variance among the options, as often as what other folds pick for two folds tells of both. For two
+        options that are equally good, normal sums of rows, and K folds the covariance of all pairs of folds is
+        (K - 1) 2 / (pi sqrt(2 K - 3)) times what the rows show: 0.96 for five folds, 1.4 for ten. Of more options it is
+        a few hundredths more.
+
         Args:
             contributions: (options, samples) what the mean would be of, had each option been picked.
             weights: (samples,) how much each row counts.
@@ -54,7 +60,12 @@ class Picks(NamedTuple):
                 first = np.unique(groups, return_index=True)[1]
                 centred, of_row = _by_group(centred, groups), of_row[:, first]
             found.append(float((of_row * centred**2).sum()))
-        return float(np.mean(found))
+        return float(np.mean(found)) * self._pairs()
+
+    def _pairs(self) -> float:
+        """Return how much pairs of folds tell twice of the same chance, in units of what the rows show."""
+        count = self.shares.shape[1]
+        return 0.0 if count < 2 else (count - 1) * 2 / (math.pi * math.sqrt(2 * count - 3))
 
 
 def picks_of(
@@ -81,14 +92,29 @@ def picks_of(
     for index, division in enumerate(folds):
         for fold in range(count):
             others = division != fold
-            shared = weights[others] / weights[others].sum()
-            means = losses[:, others] @ shared
-            parts = (losses[:, others] - means[:, None]) * shared
-            if groups is not None:
-                parts = _by_group(parts, np.unique(groups[others], return_inverse=True)[1])
-            drawn = rng.multivariate_normal(means, 2 * parts @ parts.T, _DRAWS, method="eigh")
-            shares[index, fold] = np.bincount(drawn.argmin(axis=1), minlength=len(losses)) / _DRAWS
+            inside = None if groups is None else np.unique(groups[others], return_inverse=True)[1]
+            means, spread = spread_of_means(losses[:, others], weights[others], inside)
+            drawn = rng.multivariate_normal(means, 2 * spread, DRAWS, method="eigh")
+            shares[index, fold] = np.bincount(drawn.argmin(axis=1), minlength=len(losses)) / DRAWS
     return Picks(folds, shares)
+
+
+def spread_of_means(
+    losses: npt.NDArray[np.float64], weights: RowWeights, groups: IntArray | None
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+    """Return the weighted means (options,) of losses, and the covariance (options, options) of these means.
+
+    Args:
+        losses: of each option.
+        weights: (samples,) how much each row counts.
+        groups: (samples,) group numbers from 0, where groups are what varies.
+    """
+    shared = weights / weights.sum()
+    means = losses @ shared
+    parts = (losses - means[:, None]) * shared
+    if groups is not None:
+        parts = _by_group(parts, groups)
+    return means, parts @ parts.T
 
 
 def _by_group(values: npt.NDArray[np.float64], groups: IntArray) -> npt.NDArray[np.float64]:
