@@ -29,9 +29,8 @@ def pool_within(budget: Budget, priced: Priced, rows: Rows, division: IntArray |
     """Return which members are kept where some folds are unseen.
 
     They are those of least log loss in their weighted geometric average, which is fitted for each subset that a
-    forward selection passes, and for that of the best plain mean. Members are picked for a combination with weights: of
-    eight that differ much the three of the best mean were one, and had half again the loss of the three picked so.
-    Where members give labels only, the plain mean alone decides.
+    forward selection passes, and for that of the best plain mean. A mean suffers from what a weight mends, so that the
+    best mean of at most three members may be that of one. Where members give labels only, the plain mean alone decides.
 
     Args:
         budget: the limits.
