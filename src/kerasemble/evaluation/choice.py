@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.row_weights import RowWeights
-from kerasemble.evaluation.picks import DRAWS, spread_of_means
+from kerasemble.evaluation.picks import DRAWS, draw_means
 from kerasemble.evaluation.report import Measure
 from kerasemble.evaluation.scored import Losses, one_more
 from kerasemble.evaluation.significance import Interval, paired_interval
@@ -113,8 +113,7 @@ def likely_takes(evidence: Evidence, default: int | None, seed: int = 0) -> Loss
     """
     weights, count = evidence.weights, len(evidence.combiners)
     options = np.vstack([evidence.combiners, evidence.best_member])
-    means, spread = spread_of_means(options, weights, evidence.groups)
-    drawn = np.random.default_rng(seed).multivariate_normal(means, 2 * spread, DRAWS, method="eigh")
+    drawn = draw_means(options, weights, evidence.groups, np.random.default_rng(seed))
     lowest = drawn[:, :count].argmin(axis=1)
     taken = lowest
     if default is not None:

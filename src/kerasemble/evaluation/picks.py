@@ -13,6 +13,8 @@ from kerasemble.core.row_weights import RowWeights
 
 # Enough for the shares of picks to be known within a few percent.
 DRAWS = 1000
+# What is added to variances, as a share of all of them.
+_LEAST = 1e-10
 
 
 class Picks(NamedTuple):
@@ -93,28 +95,33 @@ def picks_of(
         for fold in range(count):
             others = division != fold
             inside = None if groups is None else np.unique(groups[others], return_inverse=True)[1]
-            means, spread = spread_of_means(losses[:, others], weights[others], inside)
-            drawn = rng.multivariate_normal(means, 2 * spread, DRAWS, method="eigh")
+            drawn = draw_means(losses[:, others], weights[others], inside, rng)
             shares[index, fold] = np.bincount(drawn.argmin(axis=1), minlength=len(losses)) / DRAWS
     return Picks(folds, shares)
 
 
-def spread_of_means(
-    losses: npt.NDArray[np.float64], weights: RowWeights, groups: IntArray | None
-) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-    """Return the weighted means (options,) of losses, and the covariance (options, options) of these means.
+def draw_means(
+    losses: npt.NDArray[np.float64], weights: RowWeights, groups: IntArray | None, rng: np.random.Generator
+) -> npt.NDArray[np.float64]:
+    """Return weighted mean losses (DRAWS, options) of other samples, normal with twice the variance of these rows.
 
     Args:
-        losses: of each option.
+        losses: (options, samples) of each.
         weights: (samples,) how much each row counts.
         groups: (samples,) group numbers from 0, where groups are what varies.
+        rng: draws them.
     """
     shared = weights / weights.sum()
     means = losses @ shared
     parts = (losses - means[:, None]) * shared
     if groups is not None:
         parts = _by_group(parts, groups)
-    return means, parts @ parts.T
+    spread = 2 * parts @ parts.T
+    # Options that answer alike have no inverse. A factor that is a continuous function of the losses, which
+    # eigenvectors are not, gives the same draws on any processor.
+    least = max(_LEAST * float(np.trace(spread)), np.finfo(np.float64).tiny)
+    factor = np.linalg.cholesky(spread + least * np.eye(len(means)))
+    return np.asarray(means + rng.normal(size=(DRAWS, len(means))) @ factor.T)
 
 
 def _by_group(values: npt.NDArray[np.float64], groups: IntArray) -> npt.NDArray[np.float64]:
