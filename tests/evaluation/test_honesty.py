@@ -172,6 +172,9 @@ def test_a_row_without_a_group_is_refused_by_its_number(seen, labels, missing):
         ({"seed": -1}, "seed=-1"),
         ({"max_members": 2.5}, "max_members=2.5"),
         ({"cv": 1}, "cv=1"),
+        # Would divide into three folds of which nobody asked for any.
+        ({"cv": 2.5}, "cv=2.5"),
+        ({"repeats": 1.5}, "repeats=1.5"),
     ],
 )
 def test_numbers_that_cannot_be_are_refused(seen, labels, options, said):

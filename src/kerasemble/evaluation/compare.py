@@ -191,8 +191,9 @@ def _score_stages(
         return (), None
     entry = (table.members if taken.kind == "member" else table.combined)[taken.position]
     # A member that is kept is the same one for every fold.
-    kept: Pool = lambda _unseen: (entry.name,)  # noqa: E731 - as the pools beside it
-    pools = [kept if taken.kind == "member" else plan.pool(division) for division in plan.folds]
+    pools = [
+        (lambda _unseen: (entry.name,)) if taken.kind == "member" else plan.pool(division) for division in plan.folds
+    ]
     staged, calibrated = score_stages(recipe, entry.name, added, plan.rows, plan.folds, pools)
     return (staged,), calibrated
 

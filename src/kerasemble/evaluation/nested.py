@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -13,7 +14,7 @@ from kerasemble.core.arrays import FloatArray, IntArray
 from kerasemble.evaluation.choice import Evidence, Taken, likely_takes, take
 from kerasemble.evaluation.crossfit import Loss, Pool, losses_without
 from kerasemble.evaluation.picks import Picks
-from kerasemble.evaluation.report import Choice
+from kerasemble.evaluation.report import Choice, Measure
 from kerasemble.evaluation.scored import Doubt, Losses, Table, doubt_of, losses_of
 
 # A choice is made for this many parts of the rows at most. Each pair of parts costs a fit: ten folds would cost 45,
@@ -120,8 +121,8 @@ def _choices(table: Table, candidates: Candidates, division: IntArray, pool: Poo
     rows, measure = table.rows, table.rows.measure
     members = np.stack([each.losses(rows.labels, measure) for each in table.members])
     of_members = np.stack([each.doubt().losses for each in table.members])
-    kinds = (measure, "log loss") if measure == "error rate" else (measure,)
-    wanted: list[Loss] = [lambda values, labels, kind=kind: losses_of(values, labels, kind) for kind in kinds]  # type: ignore[misc]
+    kinds: tuple[Measure, ...] = (measure, "log loss") if measure == "error rate" else (measure,)
+    wanted: list[Loss] = [partial(losses_of, measure=kind) for kind in kinds]
     wanted += [lambda values, _labels: doubt_of(values).losses, lambda values, _labels: doubt_of(values).claimed]
     found = [
         losses_without(

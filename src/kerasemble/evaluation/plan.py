@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -93,6 +94,11 @@ def _check_settings(settings: Settings, samples: int) -> None:
     Raises:
         KerasembleError: the message says which.
     """
+    for name in ("cv", "repeats", "seed"):
+        value = getattr(settings, name)
+        if value is not None and not isinstance(value, numbers.Integral):
+            msg = f"{name} must be a whole number. Received: {name}={value!r}."
+            raise KerasembleError(msg)
     if samples < 2 or settings.cv < 2:
         msg = f"Cross-fitting needs two labelled rows and two folds. Received: {samples} rows, cv={settings.cv}."
         raise KerasembleError(msg)
