@@ -202,10 +202,13 @@ def test_what_is_kept_within_a_number_of_members_is_said(seen, labels):
     assert report.verdict.endswith(" Within 2 members: a + c, at 4 ms a row.")
 
 
-def test_where_every_fold_keeps_the_member_the_gain_of_choosing_is_surely_none(make_members):
-    seen, labels = make_members(400, skills=(3.0, 1.0, 0.9))
+# The second has two that are equally good, of which it is chance which one is kept.
+@pytest.mark.parametrize("skills", [(3.0, 1.0, 0.9), (2.0, 2.0, 0.6)], ids=["one", "two"])
+@pytest.mark.filterwarnings("ignore:The answers of member")
+def test_where_every_fold_keeps_a_member_the_gain_of_choosing_is_surely_none(make_members, skills):
+    seen, labels = make_members(400, skills=skills)
     report = ke.compare(seen, labels, ["average"])
-    assert set(report.choice.taken) == {"a"}
+    assert set(report.choice.taken) <= set(seen.members)
     assert report.choice.gain == (0, 0, 0)
     assert report.choice.over_mean.low > 0
 
