@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from kerasemble.core.codes import Code
+
 _NONE: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -16,18 +18,30 @@ class KerasembleError(ValueError):
     Args:
         message: the sentence for people.
         options: of `Member`, which would mend it, where there are some: {"output": "logits"}.
+        code: what it is about, the same in every version, for programs.
     """
 
-    def __init__(self, message: str, options: Mapping[str, Any] = _NONE) -> None:
-        """Keep the options beside the message."""
+    def __init__(self, message: str, options: Mapping[str, Any] = _NONE, *, code: Code = Code.INVALID) -> None:
+        """Keep the options and the code beside the message."""
         super().__init__(message)
         self.options = dict(options)
+        self.code = code
 
 
 class KerasembleWarning(UserWarning):
-    """Input that can be used but looks wrong; the same sentence stands in the report."""
+    """Input that can be used but looks wrong; the same sentence stands in the report.
+
+    Args:
+        message: the sentence for people.
+        code: what it is about, the same in every version, for programs.
+    """
+
+    def __init__(self, message: str, code: Code = Code.INVALID) -> None:
+        """Keep the code beside the message."""
+        super().__init__(message)
+        self.code = code
 
 
-def warn(message: str) -> None:
+def warn(message: str, code: Code = Code.INVALID) -> None:
     """Emit `message` as a `KerasembleWarning` that points at the caller's caller."""
-    warnings.warn(message, KerasembleWarning, stacklevel=3)
+    warnings.warn(KerasembleWarning(message, code), stacklevel=3)
