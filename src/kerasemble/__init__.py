@@ -27,6 +27,8 @@ from kerasemble.combiners.median import Median
 from kerasemble.combiners.minimum import Minimum
 from kerasemble.combiners.product import Product
 from kerasemble.combiners.rank_average import RankAverage
+from kerasemble.combiners.select import Select
+from kerasemble.combiners.single_best import SingleBest
 from kerasemble.combiners.stacking import Stacking
 from kerasemble.combiners.stages.abstain import Abstain
 from kerasemble.combiners.stages.base import Stage
@@ -84,6 +86,8 @@ __all__ = [
     "Product",
     "RankAverage",
     "Report",
+    "Select",
+    "SingleBest",
     "Stacking",
     "Stage",
     "Stored",

@@ -10,6 +10,8 @@ from kerasemble.combiners.chain import Chain
 from kerasemble.combiners.gated_average import GatedAverage
 from kerasemble.combiners.greedy_selection import GreedySelection
 from kerasemble.combiners.majority_vote import MajorityVote
+from kerasemble.combiners.select import Select
+from kerasemble.combiners.single_best import SingleBest
 from kerasemble.combiners.stacking import Stacking
 from kerasemble.combiners.stages.abstain import Abstain
 from kerasemble.combiners.stages.conformal_sets import ConformalSets
@@ -35,6 +37,7 @@ WITH_OPTIONS = [
     pytest.param(WeightedGeometricAverage(strength=0.01), id="weighted-geometric-average-hardly-shrunk"),
     pytest.param(WeightedGeometricAverage(temperature=True), id="weighted-geometric-average-temperature"),
     pytest.param(GreedySelection(metric="accuracy"), id="greedy-selection-accuracy"),
+    pytest.param(SingleBest(loss="balanced error rate"), id="single-best-balanced-error-rate"),
 ]
 # Options that change how the graph is built: other arrays or more of them, fewer members, votes in floats.
 WITH_A_GRAPH_OF_THEIR_OWN = [
@@ -45,6 +48,10 @@ WITH_A_GRAPH_OF_THEIR_OWN = [
     pytest.param(TrimmedMean(trim=0.34), id="trimmed-mean-of-three"),
     pytest.param(GatedAverage(strength=1.0), id="gated-average-with-a-gate"),
     pytest.param(Stacking(strength=10), id="stacking-with-departures"),
+    pytest.param(SingleBest(recalibrate=True), id="single-best-recalibrated"),
+    pytest.param(Select(Stacking(strength=10), max_members=2), id="select-stacking"),
+    pytest.param(Select(max_members=2, budget=3, costs={"a": 1, "b": 2, "c": 3}), id="select-within-a-budget"),
+    pytest.param(Chain(Select(Average(), max_members=2), (Temperature(),)), id="chain-select"),
     pytest.param(Chain(WeightedGeometricAverage(), (Temperature(),)), id="chain-temperature"),
     pytest.param(Chain(WeightedGeometricAverage(max_members=2), (VectorScaling(),)), id="chain-vector-scaling"),
     pytest.param(Chain(Average(), (Isotonic(knots=8),)), id="chain-isotonic"),

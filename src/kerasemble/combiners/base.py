@@ -108,6 +108,14 @@ class Combiner(abc.ABC):
         """Return the names of what `outputs` returns."""
         return ()
 
+    def gives_probabilities(self, *, labels_only: bool) -> bool:
+        """Return whether answers can be judged by log loss: shares of votes are no probabilities.
+
+        Args:
+            labels_only: whether members give labels and no probabilities. Their means are shares of votes.
+        """
+        return not labels_only
+
     def weights_of(self, learned: Learned) -> npt.NDArray[np.float64] | None:
         """Return one weight for each member (members,); None, the default, where there is no such thing."""
         del learned

@@ -111,6 +111,11 @@ class BayesianVote(Combiner):
         warnings = () if found.converged else (_capped(found.values),)
         return Fit(_learned(found.confusion, power_of_design(ballots, found.confusion)), None, warnings)
 
+    def gives_probabilities(self, *, labels_only: bool) -> bool:
+        """Return True: votes are weighed by what they say of each class."""
+        del labels_only
+        return True
+
     def describe(self, learned: Learned, members: Sequence[str], classes: Sequence[str]) -> str:
         """Return the power, and each member's accuracy and worst confusion."""
         table = np.exp(learned["log_confusion"])

@@ -125,6 +125,11 @@ class Chain(Combiner):
         own = {name: array for name, array in learned.items() if name not in stages}
         return {**self.combiner.kept(own, used), **stages}
 
+    def gives_probabilities(self, *, labels_only: bool) -> bool:
+        """Return whether the combiner does, or a calibrator makes them."""
+        calibrated = any(stage.output is None for stage in self.stages)
+        return calibrated or self.combiner.gives_probabilities(labels_only=labels_only)
+
     def weights_of(self, learned: Learned) -> npt.NDArray[np.float64] | None:
         """Return the combiner's weights (members,)."""
         return self.combiner.weights_of(learned)

@@ -86,6 +86,11 @@ class MajorityVote(Combiner):
         """Return the indices of the members whose votes count."""
         return used_members(learned["log_weights"])
 
+    def gives_probabilities(self, *, labels_only: bool) -> bool:
+        """Return False: answers are shares of votes."""
+        del labels_only
+        return False
+
     def decide(self, values: npt.NDArray[Any], learned: Learned, classes: int) -> IntArray:
         """Return the winning class (samples, ...), by counting labels where no rule for ties is needed."""
         weights = self.weights_of(learned)

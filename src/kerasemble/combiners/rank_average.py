@@ -50,6 +50,11 @@ class RankAverage(FixedRule):
         twice = below + _count(ordered, values, operator.le, xp) - 1
         return xp.sum(twice, axis=0) / (members * classes * (classes - 1))
 
+    def gives_probabilities(self, *, labels_only: bool) -> bool:
+        """Return False: answers are mean ranks."""
+        del labels_only
+        return False
+
 
 def _count(ordered: Tensor, values: Tensor, compare: Callable[[Tensor, Tensor], Tensor], xp: Vocabulary) -> Tensor:
     """Return how many of the `ordered` (..., classes) compare so with each of the `values` (..., classes): int32.

@@ -142,6 +142,11 @@ class Stacking(Combiner):
     def _pool(self) -> WeightedGeometricAverage:
         return WeightedGeometricAverage(strength=self.pool_strength)
 
+    def gives_probabilities(self, *, labels_only: bool) -> bool:
+        """Return True: the regression softens labels too."""
+        del labels_only
+        return True
+
     def used(self, learned: Learned) -> IntArray | None:
         """Return the indices of the members whose weight is not zero, where only the pool was learned."""
         return None if "departures" in learned else used_members(learned["log_weights"])

@@ -139,6 +139,11 @@ class WeightedGeometricAverage(Combiner):
         learned = {"weights": solution.weights} if self.free_sign else {"log_weights": log_weights(solution.weights)}
         return Fit(learned, solution.gap, not_converged(solution, label(self)))
 
+    def gives_probabilities(self, *, labels_only: bool) -> bool:
+        """Return True: what the weights learn softens labels too."""
+        del labels_only
+        return True
+
     def used(self, learned: Learned) -> IntArray:
         """Return the indices of the members whose weight is not zero."""
         return np.flatnonzero(learned["weights"]) if self.free_sign else used_members(learned["log_weights"])

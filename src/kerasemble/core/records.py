@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import math
 import types
 import typing
@@ -49,7 +50,11 @@ def _read(kind: Any, data: Any) -> Any:  # noqa: ANN401, PLR0911 - any kind; a l
         written = [each.name for each in dataclasses.fields(kind) if each.compare and each.name in data]
         return kind(**{name: _read(hints[name], data[name]) for name in written})
     if isinstance(kind, type) and issubclass(kind, tuple):
-        return kind(**{name: _read(hint, data[name]) for name, hint in typing.get_type_hints(kind).items()})
+        return kind(
+            **{name: _read(hint, data[name]) for name, hint in typing.get_type_hints(kind).items() if name in data}
+        )
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return kind(data)
     if kind is float:
         return math.nan if data is None else float(data)
     return data

@@ -20,6 +20,7 @@ from kerasemble.core.row_weights import ClassWeight
 from kerasemble.ensemble.ensemble import Ensemble
 from kerasemble.evaluation.candidates import default_combiners
 from kerasemble.evaluation.compare import compared
+from kerasemble.evaluation.decision import Action
 from kerasemble.evaluation.metrics import MetricName
 from kerasemble.evaluation.plan import Settings
 from kerasemble.members.member import Member, Source, as_members
@@ -47,6 +48,7 @@ def combine(
     cv: int = 5,
     repeats: int | None = None,
     seed: int = 0,
+    select_by: str | None = None,
     accept_proposals: bool = False,
     store: str | os.PathLike[str] | None = None,
     batch_size: int | None = None,
@@ -75,6 +77,7 @@ def combine(
         cv: number of folds of the comparison.
         repeats: how often the rows are divided anew; see `compare`.
         seed: of the division into folds.
+        select_by: what the choice goes by; see `compare`.
         accept_proposals: read members as the check of them proposes (`kerasemble.check`), and say so in the report.
         store: folder in which the members' answers are kept, as in `predict`.
         batch_size: samples at a time; tuned where left out.
@@ -123,13 +126,14 @@ def combine(
         budget=budget,
         max_members=max_members,
         stages=stages,
+        select_by=select_by,
     )
     found = compared(seen, y, recipes, settings)
     for sentence in found.report.warnings:
         warn(sentence)
     warnings = (*scoring.notes, *_with_findings(found.report.warnings, checked))
     # A member that is kept alone leaves the others behind; a combiner may be fitted to all of them again.
-    alone = found.report.chosen.kind == "member"
+    alone = found.report.decision is not None and found.report.decision.action is not Action.COMBINE
     kept = [member for member in named if not alone or member.name in found.members]
     # What learned nothing was still chosen by these rows.
     fitted = dataclasses.replace(found.fitted, fitted_on=seen.data)

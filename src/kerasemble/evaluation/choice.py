@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.row_weights import RowWeights
+from kerasemble.evaluation.candidates import Candidates
 from kerasemble.evaluation.picks import DRAWS, draw_means
-from kerasemble.evaluation.report import Measure
 from kerasemble.evaluation.scored import Losses, one_more
 from kerasemble.evaluation.significance import Interval, paired_interval
 
-# A lower log loss by less than this, in nats, is not worth leaving the default for, however sure.
+# A lower loss by less than this, in nats or as a share of rows, is not worth leaving the default for, however sure.
 _WORTH_IT = 0.001
 # Losses closer than this are equal.
 _TIE = 1e-6
@@ -23,132 +23,90 @@ class Evidence(NamedTuple):
     """The losses that a choice is made by, all of the same rows.
 
     Args:
-        members: (members, rows) in the measure.
-        best_member: (rows,) of the best member as it is picked on other rows.
-        combiners: (combiners, rows) in the measure.
-        log_losses: (combiners, rows), by which combiners are told apart: their probabilities show more by it, for
-            members that give labels only too.
-        if_wrong: (combiners, rows) the log loss of each row if the most probable class were not the true one.
-        claimed: (combiners, rows) how probable they say that is.
-        best_if_wrong: (rows,) as `if_wrong`, of the best member.
+        losses: (candidates, rows) in the measure.
+        if_wrong: (candidates, rows) the log loss of each row if the most probable class were not the true one.
+        claimed: (candidates, rows) how probable they say that is.
         weights: (rows,) how much each row counts.
         groups: (rows,) group numbers from 0, without gaps, or None.
         measure: the loss.
     """
 
-    members: Losses
-    best_member: Losses
-    combiners: Losses
-    log_losses: Losses
+    losses: Losses
     if_wrong: Losses
     claimed: Losses
-    best_if_wrong: Losses
     weights: RowWeights
     groups: IntArray | None
-    measure: Measure
+    measure: str
 
-    def one_more(self, baseline: Losses, combiner: int) -> float:
-        """Return what the baseline's loss is above a combiner's on a row more on which that combiner is wrong."""
-        return one_more(baseline, self.if_wrong[combiner], self.claimed[combiner], self.weights)
+    @property
+    def means(self) -> Losses:
+        """The mean loss of each candidate (candidates,)."""
+        return np.asarray(self.losses @ (self.weights / self.weights.sum()))
+
+    def against(self, baseline: int, other: int) -> Interval:
+        """Return by how much one candidate's loss is below another's, with its interval."""
+        unseen = None
+        if self.measure == "log loss":
+            low = one_more(self.if_wrong[baseline], self.if_wrong[other], self.claimed[other], self.weights)
+            unseen = (low, -np.inf)
+        return paired_interval(self.losses[baseline], self.losses[other], self.weights, self.groups, unseen)
 
 
 class Taken(NamedTuple):
-    """What is taken: the position of a combiner or of a member, and of a combiner that is better, but not surely so."""
+    """What is taken: its position, and that of one whose loss is lower, but not surely so."""
 
-    kind: Literal["member", "combiner"]
     position: int
     not_surely: int | None = None
 
 
-def take(evidence: Evidence, default: int | None) -> Taken:
-    """Return what to use: the default combiner unless another is surely better, or a member where none is better.
+def take(evidence: Evidence, candidates: Candidates) -> Taken:
+    """Return what to use: the default unless another is surely better, and one member where that loses no more.
+
+    A candidate other than the default is taken where the 95 % interval of what it gains over the default is above
+    zero. A combination that shows no gain over the best member is no reason to run the others: then that is kept.
 
     Args:
         evidence: the losses.
-        default: position of the default among the combiners; None where it is not one of them, and then the lowest
-            loss decides.
+        candidates: which of them is the default, and what may be chosen.
     """
-    weights, baseline = evidence.weights, evidence.best_member
-    shares = weights / weights.sum()
-    best_member = Taken("member", int(np.argmin(evidence.members @ shares)))
-    if len(evidence.members) == 1:
-        return best_member
-    picked = float(baseline @ shares)
-    taken = _surely_best(evidence, default)
-    if evidence.measure == "error rate":
-        # Few rows err, and of many members one errs in none of them by chance.
-        worse = paired_interval(baseline, evidence.combiners[taken.position], weights, evidence.groups).high < 0
-        gains = picked - evidence.combiners @ shares
-    else:
-        # A combination that is but the member itself is no reason to run the others.
-        worse = default is None or picked < float(evidence.combiners[taken.position] @ shares) + _TIE
-        gains = _with_one_more(evidence, shares)
-    if not worse:
-        return taken
-    most = int(np.argmax(gains))
-    return Taken("combiner", most) if gains[most] > _TIE else best_member
+    means, default = evidence.means, candidates.default
+    # What is not lower by enough need not be tested.
+    worth = [each for each in candidates.eligible if means[default] - means[each] > _WORTH_IT]
+    better = [each for each in worth if evidence.against(default, each).low > 0]
+    taken = min(better, key=lambda each: float(means[each])) if better else default
+    kept = _member_kept(means, candidates)
+    if means[kept] <= means[taken] + _TIE:
+        taken = kept
+    lowest = min(worth, key=lambda each: float(means[each])) if worth and taken == default else None
+    return Taken(taken, lowest)
 
 
-def _with_one_more(evidence: Evidence, shares: RowWeights) -> Losses:
-    """Return the combiners' gains (combiners,) on the rows, and on one more where that is worse than any of these.
-
-    What is never unsure loses nothing on a few rows on which it is right, and more than all others on new ones.
-    """
-    gains = evidence.best_member - evidence.combiners
-    one = np.array([evidence.one_more(evidence.best_if_wrong, index) for index in range(len(gains))])
-    count = gains.shape[1]
-    means = gains @ shares
-    return np.asarray(np.where(one < gains.min(axis=1), (count * means + one) / (count + 1), means))
+def _member_kept(means: Losses, candidates: Candidates) -> int:
+    """Return the position of the best member, recalibrated where that is worth it."""
+    best, recalibrated = candidates.best, candidates.recalibrated
+    return recalibrated if means[best] - means[recalibrated] > _WORTH_IT else best
 
 
-def likely_takes(evidence: Evidence, default: int | None, seed: int = 0) -> Losses:
-    """Return how often each combiner would be taken by another sample of the rows, and last a member (combiners + 1,).
+def likely_takes(evidence: Evidence, candidates: Candidates, seed: int = 0) -> Losses:
+    """Return how often each candidate would be taken by another sample of the rows (candidates,).
 
     Two samples differ by twice the variance of one. What is surely better is so by as much as its interval is wide.
 
     Args:
-        evidence: the losses, in log loss.
-        default: position of the default among the combiners; None where it is not one of them.
+        evidence: the losses.
+        candidates: which of them is the default, and what may be chosen.
         seed: of the draws.
     """
-    weights, count = evidence.weights, len(evidence.combiners)
-    options = np.vstack([evidence.combiners, evidence.best_member])
-    drawn = draw_means(options, weights, evidence.groups, np.random.default_rng(seed))
-    lowest = drawn[:, :count].argmin(axis=1)
-    taken = lowest
-    if default is not None:
-        ahead = drawn[:, default, None] - drawn[:, :count]
-        needed = np.array([_needed(evidence, default, index) for index in range(count)])
-        better = np.where(ahead > needed, drawn[:, :count], np.inf)
-        taken = np.where(np.isfinite(better).any(axis=1), better.argmin(axis=1), default)
-        worse = drawn[:, count] < drawn[np.arange(DRAWS), taken]
-        taken = np.where(worse, lowest, taken)
-    taken = np.where(drawn[np.arange(DRAWS), taken] < drawn[:, count], taken, count)
-    return np.bincount(taken, minlength=count + 1) / DRAWS
-
-
-def _needed(evidence: Evidence, default: int, index: int) -> float:
-    """Return by how much a combiner's mean loss must be below the default's for it to be surely better."""
-    mean, low, _ = _against_default(evidence, default, index)
-    return max(_WORTH_IT, mean - low)
-
-
-def _against_default(evidence: Evidence, default: int, index: int) -> Interval:
-    """Return by how much a combiner's log loss is below the default's, with its interval."""
-    unseen = (evidence.one_more(evidence.if_wrong[default], index), -np.inf)
-    losses = evidence.log_losses
-    return paired_interval(losses[default], losses[index], evidence.weights, evidence.groups, unseen)
-
-
-def _surely_best(evidence: Evidence, default: int | None) -> Taken:
-    losses, weights = evidence.log_losses, evidence.weights
-    means = losses @ (weights / weights.sum())
-    lowest = int(np.argmin(means))
-    if default is None:
-        return Taken("combiner", lowest)
-    # What is not lower by enough need not be tested.
-    worth = np.flatnonzero(means[default] - means > _WORTH_IT)
-    better = [index for index in worth.tolist() if _against_default(evidence, default, index).low > 0]
-    if better:
-        return Taken("combiner", int(min(better, key=lambda index: means[index])))
-    return Taken("combiner", default, lowest if lowest in worth else None)
+    count, default = len(evidence.losses), candidates.default
+    drawn = draw_means(evidence.losses, evidence.weights, evidence.groups, np.random.default_rng(seed))
+    needed = np.full(count, np.inf)
+    for each in candidates.eligible:
+        gain = evidence.against(default, each)
+        needed[each] = max(_WORTH_IT, gain.mean - gain.low)
+    better = np.where(drawn[:, [default]] - drawn > needed, drawn, np.inf)
+    taken = np.where(np.isfinite(better).any(axis=1), better.argmin(axis=1), default)
+    every = np.arange(DRAWS)
+    best, recalibrated = candidates.best, candidates.recalibrated
+    kept = np.where(drawn[:, best] - drawn[:, recalibrated] > _WORTH_IT, recalibrated, best)
+    taken = np.where(drawn[every, kept] <= drawn[every, taken] + _TIE, kept, taken)
+    return np.bincount(taken, minlength=count) / DRAWS

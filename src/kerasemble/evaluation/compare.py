@@ -9,29 +9,32 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.combiners.average import Average
-from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.base import Combiner, OpinionPool
 from kerasemble.combiners.chain import Chain, with_stages
 from kerasemble.combiners.fitted import FittedCombiner
+from kerasemble.combiners.select import Select
 from kerasemble.combiners.stages.base import Stage
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.errors import warn
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import ClassWeight
-from kerasemble.evaluation.alone import best_alone
 from kerasemble.evaluation.analysis import Staged
+from kerasemble.evaluation.candidates import Candidates
 from kerasemble.evaluation.choice import Taken
-from kerasemble.evaluation.crossfit import Pool, cross_fit
+from kerasemble.evaluation.crossfit import cross_fit
+from kerasemble.evaluation.decide import decide
+from kerasemble.evaluation.decision import Decision
 from kerasemble.evaluation.metrics import MetricName, asked_for
-from kerasemble.evaluation.nested import Candidates, cross_fit_choice, take_on_all
-from kerasemble.evaluation.picks import picks_of
+from kerasemble.evaluation.nested import Chosen, cross_fit_choice, take_on_all
+from kerasemble.evaluation.options import Options, options_of
 from kerasemble.evaluation.plan import Plan, Settings, plan_of
-from kerasemble.evaluation.report import Report
-from kerasemble.evaluation.scored import Rows, Scored, Table, best_on_others
+from kerasemble.evaluation.report import Kind, Report
+from kerasemble.evaluation.scored import Rows, Scored, Table
+from kerasemble.evaluation.significance import Interval
 from kerasemble.evaluation.staged import score_stages
-from kerasemble.evaluation.summed import as_members, report_of
+from kerasemble.evaluation.summed import Shown, as_members, report_of
 from kerasemble.evaluation.suspicions import lone_member
-from kerasemble.evaluation.verdict import of_stages, verdict_of, within_limits
+from kerasemble.evaluation.verdict import of_stages, sentences_of, within_limits
 
 
 class Compared(NamedTuple):
@@ -39,7 +42,7 @@ class Compared(NamedTuple):
 
     Args:
         report: the numbers.
-        combiner: the recipe that was chosen, `Average` of one where a member is kept.
+        combiner: the recipe that was chosen, `SingleBest` where a member is kept.
         members: the names of those that it combines.
         fitted: the same fitted to all rows.
     """
@@ -67,15 +70,20 @@ def compare(
     budget: float | None = None,
     max_members: int | None = None,
     stages: Sequence[Stage] = (),
+    select_by: str | None = None,
 ) -> Report:
     """Score members and combiners on the same rows, and say whether combining is worth it.
 
     Combiners are cross-fitted: the rows are divided into `cv` stratified folds, and each row is scored with what was
-    learned from the other folds. The default, `WeightedGeometricAverage` (`BayesianVote` where members give labels
-    only), is taken unless another combiner is surely better than it: the 95 % interval of the difference is above
-    zero. A member is kept where none of that is better than the best member. That choice is cross-fitted too, where
-    there are three folds or more: for each fold it is made anew by fits and losses that saw nothing of that fold, so
-    that the gain in the verdict is that of fitting and choosing together, and not that of a winner.
+    learned from the other folds. So is what they have to beat: the best member, as it is picked in each fold by the
+    others, as it is and with all members recalibrated.
+
+    The default, `WeightedGeometricAverage` (`BayesianVote` where members give labels only; the plain mean where it is
+    not among `combiners`), is taken unless another combiner is surely better than it: the 95 % interval of the
+    difference is above zero. A member is kept where that is no better than the best member. What gives shares of votes
+    and no probabilities is not chosen by log loss. The choice is cross-fitted too, where there are three folds or
+    more: for each fold it is made anew by fits and losses that saw nothing of that fold, so that the gain in the
+    verdict is that of fitting and choosing together, and not that of a winner.
 
     Args:
         predictions: (members, samples, ..., classes) of data that the members were not trained on.
@@ -100,6 +108,9 @@ def compare(
         max_members: how many members may be kept; likewise.
         stages: what follows what is chosen, such as `Temperature()`; cross-fitted together with it. Combiners are
             compared without them.
+        select_by: "log loss", "brier", "accuracy" or "balanced accuracy": what the best member, the choice and the
+            verdict go by; log loss where left out, unless all that is asked for are votes, which only accuracy can
+            judge.
 
     Returns:
         The scores, the intervals and the verdict; it prints itself.
@@ -112,11 +123,26 @@ def compare(
         >>> import kerasemble as ke
         >>> a, b = [[0.9, 0.1], [0.4, 0.6]] * 20, [[0.8, 0.2], [0.3, 0.7]] * 20
         >>> seen = ke.Predictions.from_arrays({"a": a, "b": b})
-        >>> ke.compare(seen, [0, 1] * 20, [ke.Average()]).verdict
-        'keep b: no combination is better (log loss 0.290 against 0.297 of average).'
+        >>> report = ke.compare(seen, [0, 1] * 20, [ke.Average()])
+        >>> report.verdict
+        'Keep b: no combination is better (log loss 0.2899; average has 0.2966).'
+        >>> report.decision.action.value, report.decision.subject, round(report.decision.loss, 4)
+        ('keep-member', 'b', 0.2899)
     """
     settings = Settings(
-        cv, repeats, groups, metrics, seed, prefer, sample_weight, class_weight, costs, budget, max_members, stages
+        cv,
+        repeats,
+        groups,
+        metrics,
+        seed,
+        prefer,
+        sample_weight,
+        class_weight,
+        costs,
+        budget,
+        max_members,
+        stages,
+        select_by,
     )
     found = compared(predictions, y, combiners, settings)
     for warning in found.report.warnings:
@@ -136,88 +162,126 @@ def compared(
         KerasembleError: as `compare`.
     """
     plan = plan_of(predictions, y, combiners, settings)
-    rows, candidates, folds, prefer = plan.rows, plan.candidates, plan.folds, settings.prefer
-    table = cross_fitted(rows, candidates, folds, [plan.pool(division) for division in folds])
-    if prefer is None:
-        taken, choice = take_on_all(table, candidates), cross_fit_choice(table, candidates, folds, plan.pool)
-    else:
-        taken, choice = Taken("combiner", candidates.recipes.index(prefer)), None
-    recipe, fitted, members = _fit(plan, taken, settings.stages, predictions)
-    staged, calibrated = _score_stages(plan, table, taken, recipe, settings.stages)
+    rows, candidates, folds = plan.rows, plan.candidates, plan.folds
+    options = options_of(rows, folds)
+    table = cross_fitted(rows, candidates, folds, options)
+    asked = plan.prefer is not None
+    taken = take_on_all(table, candidates) if plan.prefer is None else Taken(plan.prefer)
+    nested = None if asked else cross_fit_choice(table, candidates, folds, options)
+    recipe = with_stages(candidates.recipes[taken.position], settings.stages)
+    fitted = recipe.fit(rows.predictions, rows.labels, sample_weight=rows.weights)
+    members = fitted.members
+    subject = table.combined[taken.position]
+    if taken.position == candidates.best and not table.members[0].certain:
+        # The best member as it is kept is the one of all rows, which has a row of its own.
+        subject = next(each for each in table.members if each.name == members[0])
+    fitted = dataclasses.replace(
+        fitted, left_out=tuple(name for name in predictions.members if name not in fitted.members)
+    )
+    staged, calibrated = _score_stages(plan, subject, recipe, settings.stages)
     scored = table if calibrated is None else table._replace(combined=[*table.combined, calibrated])
-    report = report_of(scored, taken, plan.metrics, plan.priced, plan.groups, settings.seed, staged)
-    keeps = taken.kind == "member"
+    shown = Shown(table.best_member, subject, None if nested is None else nested.entry)
+    report = report_of(scored, shown, plan.metrics, plan.priced, plan.groups, settings.seed, staged)
+    decision = _decide(table, taken, candidates, subject, nested, options, folds=int(folds.max()) + 1, asked=asked)
     report = dataclasses.replace(
         report,
         folds=int(folds.max()) + 1,
         repeats=len(folds),
         warnings=(*lone_member(predictions), *report.warnings, *plan.undefined),
-        fitted="" if keeps and not staged else f"{fitted!r}.",
-        weights=None if keeps else fitted.weights,
-        choice=choice,
+        fitted=f"{fitted!r}.",
+        weights=fitted.weights,
+        choice=None if nested is None else nested.choice,
         asked=asked_for(settings.metrics, plan.metrics),
-        opinion_pool=(recipe.combiner if isinstance(recipe, Chain) else recipe).opinion_pool,
+        opinion_pool=_opinion_pool(recipe),
+        decision=decision,
+        best=fitted,
     )
-    alone = None
-    if not keeps and (report.chosen.gain if choice is None else choice.gain).low > 0:
-        own = table.combined[taken.position]
-        alone = best_alone(candidates.recipes[taken.position], own, report.best_member.name, rows, folds[0])
-    verdict = verdict_of(table, report, taken, asked=prefer is not None, alone=alone)
-    verdict += within_limits(plan.limits, plan.priced, rows.predictions.members, fitted.members, plan.beyond)
-    verdict += of_stages(report)
-    return Compared(dataclasses.replace(report, verdict=verdict), recipe, members, fitted)
+    said = [
+        *sentences_of(decision),
+        *within_limits(plan.limits, plan.priced, rows.predictions.members, fitted.members, plan.beyond),
+        *of_stages(report),
+    ]
+    return Compared(dataclasses.replace(report, verdict=" ".join(said)), recipe, members, fitted)
 
 
-def _fit(
-    plan: Plan, taken: Taken, stages: Sequence[Stage], given: Predictions
-) -> tuple[Combiner, FittedCombiner, tuple[str, ...]]:
-    """Return what is taken with its stages, the same fitted to all rows, and the members that it combines."""
-    rows, seen = plan.rows, plan.rows.predictions
-    pool = plan.pool(None)
-    keeps = taken.kind == "member"
-    members = (seen.members[taken.position],) if keeps else seen.members if pool is None else pool(())
-    recipe: Combiner = Average() if keeps else plan.candidates.recipes[taken.position]
-    recipe = with_stages(recipe, stages)
-    fitted = recipe.fit(seen.only(members), rows.labels, sample_weight=rows.weights)
-    left_out = () if keeps else tuple(name for name in given.members if name not in fitted.members)
-    return recipe, dataclasses.replace(fitted, left_out=left_out), members
+def _decide(
+    table: Table,
+    taken: Taken,
+    candidates: Candidates,
+    subject: Scored,
+    nested: Chosen | None,
+    options: Options,
+    *,
+    folds: int,
+    asked: bool,
+) -> Decision:
+    """Return what to use: by the score of the choice, or of the combiner that was asked for."""
+    rows, best, fair = table.rows, table.best_member, table.recalibrated or table.best_member
+    if nested is None:
+        own, doubt = subject.losses(rows), subject.doubt()
+
+        def over(baseline: Scored, added: float) -> Interval:
+            return rows.gain(baseline.losses(rows), own, added, rows.unseen(baseline.doubt(), doubt))
+
+        gains = (
+            over(best, options.of_raw(rows)),
+            over(fair, options.of_recalibrated(rows)),
+            over(table.mean, 0.0),
+        )
+    else:
+        gains = (nested.choice.gain, nested.choice.combining, nested.choice.over_mean)
+    eligible = set(candidates.eligible) - set(candidates.baselines)
+    gain, combining, over_mean = gains
+    decision = decide(
+        table,
+        subject,
+        subject if nested is None else nested.entry,
+        gain=gain,
+        combining=combining,
+        over_mean=over_mean,
+        choice=None if nested is None else nested.choice,
+        rivals=tuple(table.combined[position] for position in sorted(eligible)),
+        not_surely=None if taken.not_surely is None else table.combined[taken.not_surely].name,
+        folds=folds,
+        asked=asked,
+    )
+    mended = int(np.argmin(options.recalibrated @ rows.weights))
+    return dataclasses.replace(decision, calibrated_member=rows.predictions.members[mended])
+
+
+def _opinion_pool(recipe: Combiner) -> OpinionPool | None:
+    while isinstance(recipe, Chain | Select):
+        recipe = recipe.combiner
+    return recipe.opinion_pool
 
 
 def _score_stages(
-    plan: Plan, table: Table, taken: Taken, recipe: Combiner, added: Sequence[Stage]
+    plan: Plan, subject: Scored, recipe: Combiner, added: Sequence[Stage]
 ) -> tuple[tuple[Staged, ...], Scored | None]:
     """Return what the stages of what is taken do, and its answers as stages that are added calibrate them."""
     if not isinstance(recipe, Chain) or not recipe.stages:
         return (), None
-    entry = (table.members if taken.kind == "member" else table.combined)[taken.position]
-    # A member that is kept is the same one for every fold.
-    pools = [
-        (lambda _unseen: (entry.name,)) if taken.kind == "member" else plan.pool(division) for division in plan.folds
-    ]
-    staged, calibrated = score_stages(recipe, entry.name, added, plan.rows, plan.folds, pools)
+    staged, calibrated = score_stages(recipe, subject.name, added, plan.rows, plan.folds)
     return (staged,), calibrated
 
 
-def cross_fitted(rows: Rows, candidates: Candidates, folds: IntArray, pools: Sequence[Pool | None]) -> Table:
-    """Return members as they are and combiners cross-fitted.
+def cross_fitted(rows: Rows, candidates: Candidates, folds: IntArray, options: Options) -> Table:
+    """Return members as they are and candidates cross-fitted.
 
     Args:
         rows: with labels.
         candidates: what is fitted.
         folds: (repeats, samples) the fold of each row.
-        pools: for each division, which members are combined where some folds are unseen.
+        options: the members that the best one is picked from.
     """
-    seen, labels = rows.predictions, rows.labels
-    members = as_members(seen)
-    losses = np.stack([each.losses(labels, rows.measure) for each in members])
-    combined = []
-    for name, recipe in zip(candidates.names, candidates.recipes, strict=True):
-        answers = [
-            cross_fit(recipe, seen, labels, division, rows.weights, pool)
-            for division, pool in zip(folds, pools, strict=True)
-        ]
-        learns = recipe.given(seen.members) is None or pools[0] is not None
-        combined.append(Scored(name, "combiner", tuple(answers if learns else answers[:1])))
-    best = best_on_others(members, losses, rows.weights, folds)
-    picks = picks_of(losses, rows.weights, folds, rows.groups)
-    return Table(rows, members, combined, best, picks, combined[candidates.mean])
+    seen, combined = rows.predictions, []
+    for position, (name, recipe) in enumerate(zip(candidates.names, candidates.recipes, strict=True)):
+        # What learns nothing answers alike in every division.
+        divisions = folds if recipe.given(seen.members) is None else folds[:1]
+        answers = [cross_fit(recipe, seen, rows.labels, division, rows.weights) for division in divisions]
+        kind: Kind = "baseline" if position in candidates.baselines else "combiner"
+        combined.append(Scored(name, kind, tuple(answers)))
+    best, recalibrated, mean = (
+        combined[position] for position in (candidates.best, candidates.recalibrated, candidates.mean)
+    )
+    return Table(rows, as_members(seen), combined, best, recalibrated, mean, options.picks)

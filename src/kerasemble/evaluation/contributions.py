@@ -12,9 +12,8 @@ from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights
 from kerasemble.evaluation.analysis import Contribution, Subset
 from kerasemble.solvers.folds import content_part
+from kerasemble.solvers.subsets import MOST_TO_ENUMERATE, all_subsets, candidates, mean_loss, subset_losses
 
-# Up to so many members every subset is scored: 4,095 of them. Above, some.
-MOST_TO_ENUMERATE = 12
 # Of more rows a part tells enough: the loss of a subset on 20,000 rows is known within a hundredth.
 _ROWS = 20_000
 # Orders of the members that are drawn, in pairs of one and its reverse; fewer where that is enough.
@@ -22,14 +21,6 @@ _MOST_PAIRS, _FEWEST_PAIRS, _ENOUGH = 500, 50, 0.02
 _QUANTILE = 1.959963984540054
 # Subsets that are drawn beside the front.
 _SHOWN = 200
-
-Masks = npt.NDArray[np.bool_]
-
-
-def all_subsets(members: int) -> Masks:
-    """Return every subset but the empty one: (2**members - 1, members)."""
-    numbers = np.arange(1, 2**members)
-    return (numbers[:, None] >> np.arange(members) & 1).astype(bool)
 
 
 def contributions_of(
@@ -54,10 +45,10 @@ def contributions_of(
     """
     true, shares, nothing = _true_class(predictions, labels, weights)
     count = len(true)
-    everyone = _loss(true.mean(axis=0), shares)
+    everyone = mean_loss(true.mean(axis=0), shares)
     sums = true.sum(axis=0)
     # Two members are left with one.
-    without = [_loss((sums - each) / (count - 1), shares) - everyone for each in true]
+    without = [mean_loss((sums - each) / (count - 1), shares) - everyone for each in true]
     exact = count <= MOST_TO_ENUMERATE
     shapley: FloatArray
     error: FloatArray
@@ -107,84 +98,6 @@ def subsets_of(
     )
 
 
-def subset_losses_by_fold(
-    predictions: Predictions, labels: IntArray, weights: RowWeights, folds: IntArray, costs: npt.NDArray[np.float64]
-) -> tuple[Masks, FloatArray]:
-    """Return subsets (subsets, members) and the weighted sum of the log losses of their means in each fold.
-
-    So the best subset on all folds but some is a matter of adding up.
-    """
-    part = _part(predictions, labels, weights)
-    true = predictions.rows(part).of_true_class(labels[part]).astype(np.float64)
-    shares, inside = weights[part], folds[part]
-    masks = candidates(true, shares / shares.sum(), costs)
-    sums = np.zeros((len(masks), int(folds.max()) + 1))
-    for fold in range(sums.shape[1]):
-        rows = inside == fold
-        sums[:, fold] = subset_losses(true[:, rows], shares[rows], masks)
-    return masks, sums
-
-
-def best_within(
-    masks: Masks,
-    losses: FloatArray,
-    costs: npt.NDArray[np.float64],
-    budget: float | None = None,
-    max_members: int | None = None,
-) -> IntArray:
-    """Return the indices of the members of the subset of least loss among those that are within the limits.
-
-    Args:
-        masks: (subsets, members).
-        losses: (subsets,).
-        costs: (members,), of which none alone is above the budget for all.
-        budget: for their sum.
-        max_members: how many they may be.
-    """
-    fits = np.ones(len(masks), dtype=bool)
-    if budget is not None:
-        fits &= masks @ costs <= budget * (1 + 1e-9)
-    if max_members is not None:
-        fits &= masks.sum(axis=1) <= max_members
-    best = np.flatnonzero(fits)[np.argmin(losses[fits])]
-    return np.flatnonzero(masks[best])
-
-
-def candidates(true: FloatArray, shares: RowWeights, costs: npt.NDArray[np.float64]) -> Masks:
-    """Return the subsets to score: all where members are few; else each alone and those that greedy searches pass.
-
-    A search adds the member by which the loss falls most, or falls most for its cost.
-    """
-    count = len(true)
-    if count <= MOST_TO_ENUMERATE:
-        return all_subsets(count)
-    found = list(np.eye(count, dtype=bool))
-    for prices in (np.ones(count), costs):
-        mask, total, loss = np.zeros(count, dtype=bool), np.zeros(true.shape[1]), math.inf
-        while not mask.all():
-            open_ones = np.flatnonzero(~mask)
-            losses = np.array([_loss((total + true[each]) / (mask.sum() + 1), shares) for each in open_ones])
-            # The first one is the best, or the best for its cost: nothing has been lost yet to be saved.
-            gains = (-losses * prices[open_ones]) if math.isinf(loss) else (loss - losses) / prices[open_ones]
-            best = int(np.argmax(gains))
-            mask, total, loss = mask.copy(), total + true[open_ones[best]], float(losses[best])
-            mask[open_ones[best]] = True
-            found.append(mask)
-    return np.unique(np.stack(found), axis=0)
-
-
-def subset_losses(true: FloatArray, shares: RowWeights, masks: Masks) -> FloatArray:
-    """Return the weighted sum over rows of -log of the mean of some members' (members, rows), for each subset."""
-    means = masks / masks.sum(axis=1, keepdims=True)
-    result = np.zeros(len(masks))
-    # A megabyte or so at a time, which stays in the cache.
-    step = max(1, 2**17 // len(masks))
-    for start in range(0, true.shape[1], step):
-        rows = slice(start, start + step)
-        result -= np.log(np.maximum(means @ true[:, rows], CLIP)) @ shares[rows]
-    return result
-
-
 def _exact(values: FloatArray, count: int) -> FloatArray:
     """Return the Shapley values of a game, given the value of each subset by its number in binary."""
     sizes = np.array([number.bit_count() for number in range(2**count)])
@@ -199,7 +112,7 @@ def _exact(values: FloatArray, count: int) -> FloatArray:
 def _sampled(true: FloatArray, shares: RowWeights, nothing: float, seed: int) -> tuple[FloatArray, FloatArray]:
     """Return estimates of the Shapley values and their standard errors."""
     rng, count = np.random.default_rng(seed), len(true)
-    total = nothing - _loss(true.mean(axis=0), shares)
+    total = nothing - mean_loss(true.mean(axis=0), shares)
     found: list[FloatArray] = []
     while len(found) < _MOST_PAIRS:
         order = rng.permutation(count)
@@ -228,14 +141,10 @@ def _true_class(
     true = predictions.rows(part).of_true_class(labels[part]).astype(np.float64)
     shares = weights[part] / weights[part].sum()
     frequent = np.bincount(labels[part], shares, len(predictions.classes)).astype(np.float64)
-    return true, shares, _loss(frequent[labels[part]], shares)
+    return true, shares, mean_loss(frequent[labels[part]], shares)
 
 
 def _part(predictions: Predictions, labels: IntArray, weights: RowWeights) -> IntArray:
     if predictions.samples <= _ROWS:
         return np.arange(predictions.samples)
     return content_part(predictions, labels, weights, _ROWS)
-
-
-def _loss(probabilities: FloatArray, shares: RowWeights) -> float:
-    return float(-np.log(np.maximum(probabilities, CLIP)) @ shares)

@@ -15,10 +15,8 @@ from kerasemble.core.arrays import FloatArray, IntArray
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights
 
-# The losses (rows,) of probabilities (rows, classes) under class indices (rows,).
+# The losses (rows,) of probabilities (rows, classes) for rows of these positions.
 Loss: TypeAlias = Callable[[FloatArray, IntArray], npt.NDArray[np.float64]]
-# The names of the members to combine where nothing may be known of some folds.
-Pool: TypeAlias = Callable[[tuple[int, ...]], tuple[str, ...]]
 
 
 def cross_fit(
@@ -27,7 +25,6 @@ def cross_fit(
     labels: IntArray,
     folds: IntArray,
     weights: RowWeights,
-    pool: Pool | None = None,
 ) -> FloatArray:
     """Return probabilities (samples, ..., classes), each row's from a fit to the folds that it is not in.
 
@@ -40,13 +37,12 @@ def cross_fit(
         labels: (samples,) class indices.
         folds: (samples,) the fold of each row.
         weights: (samples,) how much each row counts.
-        pool: which members are combined for a fold, where they are picked on the others; all where left out.
     """
-    if pool is None and combiner.given(predictions.members) is not None:
+    if combiner.given(predictions.members) is not None:
         return combiner.fit(predictions)(predictions)
     left_out = [(int(fold),) for fold in np.unique(folds)]
     result: FloatArray | None = None
-    for _, rows, fitted, unseen in _fits(combiner, predictions, labels, folds, weights, left_out, pool):
+    for _, rows, fitted, unseen in _fits(combiner, predictions, labels, folds, weights, left_out):
         answers = fitted(unseen)
         if result is None:
             result = np.empty((predictions.samples, *answers.shape[1:]), dtype=answers.dtype)
@@ -60,7 +56,6 @@ def cross_fit_outputs(
     labels: IntArray,
     folds: IntArray,
     weights: RowWeights,
-    pool: Pool | None = None,
 ) -> dict[str, npt.NDArray[Any]]:
     """Return all outputs by name (samples, ...), each row's from a fit to the folds that it is not in.
 
@@ -69,7 +64,7 @@ def cross_fit_outputs(
     left_out = [(int(fold),) for fold in np.unique(folds)]
     parts = [
         (rows, fitted.outputs(unseen))
-        for _, rows, fitted, unseen in _fits(combiner, predictions, labels, folds, weights, left_out, pool)
+        for _, rows, fitted, unseen in _fits(combiner, predictions, labels, folds, weights, left_out)
     ]
     order = np.argsort(np.concatenate([rows for rows, _ in parts]), kind="stable")
     return {name: np.concatenate([outputs[name] for _, outputs in parts])[order] for name in parts[0][1]}
@@ -82,7 +77,6 @@ def losses_without(
     folds: IntArray,
     weights: RowWeights,
     losses: Sequence[Loss],
-    pool: Pool | None = None,
 ) -> list[FloatArray]:
     """Return for each loss (folds, samples): entry (k, i) is row i's under a fit to neither its own fold nor fold k.
 
@@ -90,17 +84,18 @@ def losses_without(
     serves both of them, so there are folds * (folds - 1) / 2 fits. Where row i is in fold k itself, it is NaN.
     """
     numbers = np.unique(folds)
-    if pool is None and combiner.given(predictions.members) is not None:
+    if combiner.given(predictions.members) is not None:
         answers = combiner.fit(predictions)(predictions)
         own = folds == numbers[:, None]
-        return [np.where(own, np.float32(np.nan), loss(answers, labels).astype(np.float32)) for loss in losses]
+        every = np.arange(len(labels))
+        return [np.where(own, np.float32(np.nan), loss(answers, every).astype(np.float32)) for loss in losses]
     result = [np.full((len(numbers), len(labels)), np.nan, dtype=np.float32) for _ in losses]
     place = {int(number): index for index, number in enumerate(numbers)}
     pairs = list(combinations(place, 2))
-    for pair, rows, fitted, unseen in _fits(combiner, predictions, labels, folds, weights, pairs, pool):
+    for pair, rows, fitted, unseen in _fits(combiner, predictions, labels, folds, weights, pairs):
         answers = fitted(unseen)
         for loss, into in zip(losses, result, strict=True):
-            values = loss(answers, labels[rows])
+            values = loss(answers, rows)
             for own_fold, other in (pair, pair[::-1]):
                 inside = folds[rows] == own_fold
                 into[place[other], rows[inside]] = values[inside]
@@ -114,23 +109,16 @@ def _fits(
     folds: IntArray,
     weights: RowWeights,
     left_out: Sequence[tuple[int, ...]],
-    pool: Pool | None,
 ) -> Iterator[tuple[tuple[int, ...], IntArray, FittedCombiner, Predictions]]:
     """Yield for each of several sets of folds: the set, its rows, a fit to all others, and the rows' predictions."""
-    of_members: dict[tuple[str, ...], list[tuple[int, ...]]] = {}
-    for each in left_out:
-        of_members.setdefault(predictions.members if pool is None else pool(each), []).append(each)
-    for members, sets in of_members.items():
-        seen = predictions if members == predictions.members else predictions.only(members)
-        inside = [np.flatnonzero(np.isin(folds, each)) for each in sets]
-        given = combiner.given(members)
-        if given is None:
-            found = combiner.learn_each(seen, labels, [_without(weights, rows) for rows in inside])
-            fitted = [combiner.fitted(each, seen) for each in found]
-        else:
-            fitted = [combiner.fit(seen)] * len(sets)
-        for each, rows, fit in zip(sets, inside, fitted, strict=True):
-            yield each, rows, fit, seen.rows(rows)
+    inside = [np.flatnonzero(np.isin(folds, each)) for each in left_out]
+    if combiner.given(predictions.members) is None:
+        found = combiner.learn_each(predictions, labels, [_without(weights, rows) for rows in inside])
+        fitted = [combiner.fitted(each, predictions) for each in found]
+    else:
+        fitted = [combiner.fit(predictions)] * len(left_out)
+    for each, rows, fit in zip(left_out, inside, fitted, strict=True):
+        yield each, rows, fit, predictions.rows(rows)
 
 
 def _without(weights: RowWeights, rows: IntArray) -> RowWeights:

@@ -15,6 +15,7 @@ from kerasemble.combiners.selection_metric import Metric as Function
 from kerasemble.combiners.selection_metric import NamedMetric, metric_of
 from kerasemble.core.arrays import FloatArray, IntArray, first
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.losses import brier_scores
 from kerasemble.core.metrics import hits, log_losses
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights
@@ -102,6 +103,33 @@ def metrics_of(
     return tuple(found.values()), ()
 
 
+# Metrics that a choice can be made by, as the losses that they are.
+_MEASURES = {
+    "logloss": "log loss",
+    "brier": "brier",
+    "accuracy": "error rate",
+    "errorrate": "error rate",
+    "balancedaccuracy": "balanced error rate",
+    "balancederrorrate": "balanced error rate",
+}
+
+
+def measure_of(name: str) -> str:
+    """Return the loss of a metric that a choice can be made by: "accuracy" is the error rate.
+
+    Raises:
+        KerasembleError: no choice can be made by it, since it is no mean over rows.
+    """
+    found = _MEASURES.get(_plain(name)) if isinstance(name, str) else None
+    if found is None:
+        msg = (
+            f"select_by={name!r} is not a metric to choose by. Choose by 'log loss', 'brier', 'accuracy' or 'balanced "
+            "accuracy', which are means over rows; metrics=[...] reports the others."
+        )
+        raise KerasembleError(msg)
+    return found
+
+
 def asked_for(names: Sequence[MetricName] | None, metrics: Sequence[Metric]) -> tuple[str, ...]:
     """Return the names of the metrics that were asked for besides those that every report shows."""
     if names is None:
@@ -145,17 +173,6 @@ def _known(classes: int) -> list[Metric]:
         Metric("ECE", higher_is_better=False, prepare=calibration_error, resampled=False),
         Metric("classwise ECE", higher_is_better=False, prepare=classwise_error, resampled=False),
     ]
-
-
-def brier_scores(probabilities: FloatArray, labels: IntArray) -> npt.NDArray[np.float64]:
-    """Return the squared distance of each row (samples, classes) from the true class: float64 (samples,), 0 to 2.
-
-    Reference:
-        Brier 1950, Monthly Weather Review 78(1).
-    """
-    values = probabilities.astype(np.float64)
-    true = values[np.arange(len(labels)), labels]
-    return np.asarray((values**2).sum(axis=-1) - 2 * true + 1)
 
 
 def _top(k: int) -> Metric:

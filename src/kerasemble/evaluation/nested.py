@@ -2,167 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import numpy as np
 
-from kerasemble.combiners.average import Average
-from kerasemble.combiners.base import Combiner
-from kerasemble.core.arrays import FloatArray, IntArray
+from kerasemble.core.arrays import IntArray
+from kerasemble.evaluation.candidates import Candidates
 from kerasemble.evaluation.choice import Evidence, Taken, likely_takes, take
-from kerasemble.evaluation.crossfit import Loss, Pool, losses_without
+from kerasemble.evaluation.crossfit import losses_without
+from kerasemble.evaluation.options import Options
 from kerasemble.evaluation.picks import Picks
-from kerasemble.evaluation.report import Choice, Measure
-from kerasemble.evaluation.scored import Doubt, Losses, Table, doubt_of, losses_of
+from kerasemble.evaluation.report import Choice
+from kerasemble.evaluation.scored import Scored, Table, doubt_of
+from kerasemble.evaluation.significance import Interval
 
 # A choice is made for this many parts of the rows at most. Each pair of parts costs a fit: ten folds would cost 45,
 # of which that of ten parts took three times as long as all else in a comparison (benchmarks/estimates.py).
 _PARTS = 5
+# What the row of the choice is called.
+CHOICE = "what is chosen, anew in each fold"
 
 
-class Candidates(NamedTuple):
-    """What is chosen from: recipes, their names, and the position of the default, None where it is not among them."""
+class Chosen(NamedTuple):
+    """The choice as something that is scored, and how sure its gains are."""
 
-    recipes: Sequence[Combiner]
-    names: Sequence[str]
-    default: int | None
-
-    @property
-    def mean(self) -> int:
-        """Position of the plain mean."""
-        return self.recipes.index(Average())
+    entry: Scored
+    choice: Choice
 
 
 def take_on_all(table: Table, candidates: Candidates) -> Taken:
     """Return what to use, by the cross-fitted losses of all rows."""
-    return take(_evidence_of(table), candidates.default)
+    return take(_evidence_of(table), candidates)
 
 
 def _evidence_of(table: Table) -> Evidence:
     """Return the cross-fitted losses of all rows."""
-    rows, measure = table.rows, table.rows.measure
+    rows = table.rows
     doubts = [each.doubt() for each in table.combined]
     return Evidence(
-        members=np.stack([each.losses(rows.labels, measure) for each in table.members]),
-        best_member=table.best_member.losses(rows.labels, measure),
-        combiners=np.stack([each.losses(rows.labels, measure) for each in table.combined]),
-        log_losses=np.stack([each.losses(rows.labels, "log loss") for each in table.combined]),
+        losses=np.stack([each.losses(rows) for each in table.combined]),
         if_wrong=np.stack([each.losses for each in doubts]),
         claimed=np.stack([each.claimed for each in doubts]),
-        best_if_wrong=table.best_member.doubt().losses,
         weights=rows.weights,
         groups=rows.groups,
-        measure=measure,
+        measure=rows.measure,
     )
 
 
-def cross_fit_choice(
-    table: Table, candidates: Candidates, folds: IntArray, pool_of: Callable[[IntArray], Pool | None]
-) -> Choice | None:
+def cross_fit_choice(table: Table, candidates: Candidates, folds: IntArray, options: Options) -> Chosen | None:
     """Return the score of choosing, None where there are too few folds for it.
 
     For each part of the rows, a fold or several, everything is done again that leads to a choice, on the other parts
-    alone: combiners are cross-fitted among these, their losses compared, and one of them or a member taken. That is
-    scored on the rows of the part, each as it answers when it is fitted to all folds but that row's.
+    alone: combiners are cross-fitted among these, their losses compared, and one of them taken. That is scored on the
+    rows of the part, each as it answers when it is fitted to all folds but that row's.
 
     Args:
-        table: members and combiners, cross-fitted.
+        table: members and candidates, cross-fitted.
         candidates: what is chosen from.
         folds: (repeats, samples) the fold of each row.
-        pool_of: from the part of each row (samples,) to the members that are combined where some parts are unseen.
+        options: the members that the best member was picked from, as they are and recalibrated.
 
     Reference:
         Varma and Simon 2006, BMC Bioinformatics 7:91.
     """
     if int(folds.max()) < 2 or len(table.members) == 1:
         return None
-    rows, measure = table.rows, table.rows.measure
-    losses, taken = np.zeros(len(rows.labels)), []
-    doubt = Doubt(np.zeros(len(rows.labels)), np.zeros(len(rows.labels)))
-    for index, division in enumerate(folds % _PARTS):
-        for part, one in enumerate(_choices(table, candidates, division, pool_of(division))):
-            entry = (table.members if one.kind == "member" else table.combined)[one.position]
+    rows, parts = table.rows, folds % _PARTS
+    answers, taken = [], []
+    for index, division in enumerate(parts):
+        values = np.empty_like(table.mean.answers[0])
+        for part, one in enumerate(_choices(table, candidates, division)):
+            entry = table.combined[one.position]
             inside = division == part
-            answers = entry.answers[min(index, len(entry.answers) - 1)][inside]
-            losses[inside] += losses_of(answers, rows.labels[inside], measure) / len(folds)
-            for into, values in zip(doubt, doubt_of(answers), strict=True):
-                into[inside] += values / len(folds)
+            values[inside] = entry.answers[min(index, len(entry.answers) - 1)][inside]
             taken.append(entry.name)
-    best, mean = (each.losses(rows.labels, measure) for each in (table.best_member, table.mean))
-    combiners = [each.losses(rows.labels, measure) for each in table.combined]
-    shares = _shares_of_choices(table, candidates, taken)
-    parts = folds % _PARTS
-    own = Picks(parts, np.broadcast_to(shares, (len(parts), int(parts.max()) + 1, len(shares)))).variance(
-        np.stack([*combiners, best]), rows.weights, rows.groups
-    )
+        answers.append(values)
+    entry = Scored(CHOICE, "choice", tuple(answers))
+    losses, doubt = entry.losses(rows), entry.doubt()
+    shares = likely_takes(_evidence_of(table), candidates)
+    picks = Picks(parts, np.broadcast_to(shares, (len(parts), int(parts.max()) + 1, len(shares))))
+    own = picks.variance(np.stack([each.losses(rows) for each in table.combined]), rows.weights, rows.groups)
+    raw, fair = options.of_raw(rows), options.of_recalibrated(rows)
     # Where a member is kept it is the one that the gain is over, so that which it is tells nothing of that gain.
-    kept = float(shares[-1])
-    of_member = table.added(np.stack([each.losses(rows.labels, measure) for each in table.members]))
-    over_best = rows.gain(best, losses, own + (1 - kept) * of_member, rows.unseen(table.best_member.doubt(), doubt))
-    over_mean = rows.gain(mean, losses, own + kept * of_member, rows.unseen(table.mean.doubt(), doubt))
-    return Choice(rows.mean(losses), over_best, over_mean, tuple(taken))
+    kept, mended = float(shares[candidates.best]), float(shares[candidates.recalibrated])
+
+    def over(baseline: Scored, added: float) -> Interval:
+        return rows.gain(baseline.losses(rows), losses, own + added, rows.unseen(baseline.doubt(), doubt))
+
+    recalibrated = table.recalibrated or table.best_member
+    choice = Choice(
+        loss=rows.mean(losses),
+        gain=over(table.best_member, (1 - kept) * raw),
+        combining=over(recalibrated, (1 - mended) * fair),
+        over_mean=over(table.mean, kept * raw),
+        taken=tuple(taken),
+    )
+    return Chosen(entry, choice)
 
 
-def _shares_of_choices(table: Table, candidates: Candidates, taken: Sequence[str]) -> FloatArray:
-    """Return how often each combiner would be taken, and last a member, for all parts alike.
-
-    By error rate what is taken is too many rules away from means for these to be drawn: there it is how often it was.
-    """
-    if table.rows.measure == "log loss":
-        return likely_takes(_evidence_of(table), candidates.default)
-    counts = [taken.count(each.name) for each in table.combined]
-    return np.array([*counts, len(taken) - sum(counts)]) / len(taken)
-
-
-def _choices(table: Table, candidates: Candidates, division: IntArray, pool: Pool | None) -> list[Taken]:
+def _choices(table: Table, candidates: Candidates, division: IntArray) -> list[Taken]:
     """Return what is taken for each part of the rows."""
-    rows, measure = table.rows, table.rows.measure
-    members = np.stack([each.losses(rows.labels, measure) for each in table.members])
-    of_members = np.stack([each.doubt().losses for each in table.members])
-    kinds: tuple[Measure, ...] = (measure, "log loss") if measure == "error rate" else (measure,)
-    wanted: list[Loss] = [partial(losses_of, measure=kind) for kind in kinds]
-    wanted += [lambda values, _labels: doubt_of(values).losses, lambda values, _labels: doubt_of(values).claimed]
+    rows = table.rows
+    wanted = [
+        rows.losses,
+        lambda answers, _rows: doubt_of(answers).losses,
+        lambda answers, _rows: doubt_of(answers).claimed,
+    ]
     found = [
-        losses_without(
-            recipe,
-            rows.predictions,
-            rows.labels,
-            division,
-            rows.weights,
-            wanted,
-            pool,
-        )
+        losses_without(recipe, rows.predictions, rows.labels, division, rows.weights, wanted)
         for recipe in candidates.recipes
     ]
     result = []
-    for fold in range(int(division.max()) + 1):
-        others = division != fold
-        combined = [
-            np.stack([each[kind][fold, others] for each in found]).astype(np.float64) for kind in range(len(wanted))
-        ]
-        place = _picked(members[:, others], rows.weights[others], division[others])
-        evidence = Evidence(
-            members=members[:, others],
-            best_member=members[:, others][place, np.arange(len(place))],
-            combiners=combined[0],
-            log_losses=combined[-3],
-            if_wrong=combined[-2],
-            claimed=combined[-1],
-            best_if_wrong=of_members[:, others][place, np.arange(len(place))],
-            weights=rows.weights[others],
-            groups=None if rows.groups is None else np.unique(rows.groups[others], return_inverse=True)[1],
-            measure=measure,
+    for part in range(int(division.max()) + 1):
+        others = division != part
+        losses, if_wrong, claimed = (
+            np.stack([each[kind][part, others] for each in found]).astype(np.float64) for kind in range(len(wanted))
         )
-        result.append(take(evidence, candidates.default))
-    return result
-
-
-def _picked(members: Losses, weights: Losses, folds: IntArray) -> IntArray:
-    """Return the position (rows,) of the member that is best on the folds that a row is not in."""
-    result = np.empty(len(folds), dtype=np.int64)
-    for fold in np.unique(folds):
-        inside = folds == fold
-        result[inside] = np.argmin(members[:, ~inside] @ weights[~inside])
+        groups = None if rows.groups is None else np.unique(rows.groups[others], return_inverse=True)[1]
+        evidence = Evidence(losses, if_wrong, claimed, rows.weights[others], groups, rows.measure)
+        result.append(take(evidence, candidates))
     return result

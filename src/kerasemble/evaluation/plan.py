@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -9,19 +10,18 @@ from typing import NamedTuple
 import numpy.typing as npt
 
 from kerasemble.combiners.base import Combiner
+from kerasemble.combiners.chain import Chain
 from kerasemble.combiners.recipes import label
+from kerasemble.combiners.select import Select
 from kerasemble.combiners.stages.base import Stage
 from kerasemble.core.arrays import IntArray, first
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.evaluation.budget import Budget, Priced, affordable, as_costs, check_budget
-from kerasemble.evaluation.candidates import as_combiners, default_among, default_combiners, names_of, with_mean
-from kerasemble.evaluation.crossfit import Pool
+from kerasemble.evaluation.candidates import Candidates, as_combiners, candidates_of, default_combiners, with_mean
 from kerasemble.evaluation.folds import make_folds
-from kerasemble.evaluation.metrics import Metric, MetricName, metrics_of
-from kerasemble.evaluation.nested import Candidates
-from kerasemble.evaluation.pools import pool_within
+from kerasemble.evaluation.metrics import Metric, MetricName, measure_of, metrics_of
 from kerasemble.evaluation.scored import Rows
 from kerasemble.evaluation.summed import rows_of
 
@@ -41,6 +41,7 @@ class Settings(NamedTuple):
     budget: float | None = None
     max_members: int | None = None
     stages: Sequence[Stage] = ()
+    select_by: str | None = None
 
 
 class Plan(NamedTuple):
@@ -55,10 +56,7 @@ class Plan(NamedTuple):
     priced: Priced
     beyond: tuple[str, ...]
     folds: IntArray
-
-    def pool(self, division: IntArray | None) -> Pool | None:
-        """Return which members are kept, by which folds are unseen; None where nothing is limited."""
-        return pool_within(self.limits, self.priced, self.rows, division)
+    prefer: int | None
 
 
 def plan_of(
@@ -80,12 +78,39 @@ def plan_of(
         rows = rows._replace(predictions=rows.predictions.only(within))
         priced = priced.only(predictions.positions(within))
     seen = rows.predictions
-    recipes = with_mean(default_combiners(seen) if combiners is None else as_combiners(combiners))
-    candidates = Candidates(recipes, names_of(recipes, seen.members), default_among(recipes, seen))
-    _check_candidates(rows, candidates, settings.prefer)
+    asked = default_combiners(seen) if combiners is None else as_combiners(combiners)
+    if settings.prefer is not None and settings.prefer not in asked:
+        msg = f"prefer={settings.prefer} is not among the combiners that are compared: {first(asked)}. Add it to them."
+        raise KerasembleError(msg)
+    asked = with_mean(asked)
+    rows = rows._replace(measure=_measure(settings, seen, asked, named=combiners is not None))
+    wanted = asked if limits.holds(priced.costs) else [_selecting(each, limits, priced) for each in asked]
+    candidates = candidates_of(wanted, seen, rows.measure)
+    prefer = None if settings.prefer is None else candidates.recipes.index(wanted[asked.index(settings.prefer)])
+    _check_candidates(rows, candidates)
     metrics, undefined = metrics_of(settings.metrics, seen, rows.labels)
     folds = make_folds(rows.labels, rows.groups, settings.cv, settings.repeats, settings.seed)
-    return Plan(rows, groups, candidates, metrics, undefined, limits, priced, beyond, folds)
+    return Plan(rows, groups, candidates, metrics, undefined, limits, priced, beyond, folds, prefer)
+
+
+def _measure(settings: Settings, seen: Predictions, asked: Sequence[Combiner], *, named: bool) -> str:
+    """Return the loss by which is chosen: log loss, unless another is asked for or votes are all that is compared."""
+    if settings.select_by is not None:
+        return measure_of(settings.select_by)
+    judged = [settings.prefer] if settings.prefer is not None else asked if named else []
+    votes = [each for each in judged if not each.gives_probabilities(labels_only=seen.labels_only)]
+    return "error rate" if votes and len(votes) == len(judged) else "log loss"
+
+
+def _selecting(combiner: Combiner, limits: Budget, priced: Priced) -> Combiner:
+    """Return a combiner of the members that are within the limits, selected anew wherever it is fitted."""
+    if isinstance(combiner, Chain):
+        return dataclasses.replace(combiner, combiner=_selecting(combiner.combiner, limits, priced))
+    most, inner = limits.members, combiner
+    if isinstance(combiner, Select):
+        most = min(each for each in (most, combiner.max_members, len(priced.costs)) if each is not None)
+        inner = combiner.combiner
+    return Select(inner, most, limits.cost, tuple(priced.costs.tolist()))
 
 
 def _check_settings(settings: Settings, samples: int) -> None:
@@ -110,16 +135,13 @@ def _check_settings(settings: Settings, samples: int) -> None:
         raise KerasembleError(msg)
 
 
-def _check_candidates(rows: Rows, candidates: Candidates, prefer: Combiner | None) -> None:
-    """Refuse what cannot be compared, or cannot learn from these labels.
+def _check_candidates(rows: Rows, candidates: Candidates) -> None:
+    """Refuse what cannot learn from these labels.
 
     Raises:
-        KerasembleError: all rows are of one class and something has to be learned, or `prefer` is not compared.
+        KerasembleError: all rows are of one class and a combiner has to learn.
     """
-    recipes, classes = candidates.recipes, rows.predictions.classes
-    if prefer is not None and prefer not in recipes:
-        msg = f"prefer={prefer} is not among the combiners that are compared: {first(recipes)}. Add it to them."
-        raise KerasembleError(msg)
+    recipes, classes = candidates.recipes[len(candidates.baselines) :], rows.predictions.classes
     learns = next((each for each in recipes if each.given(rows.predictions.members) is None), None)
     if learns is not None and (rows.labels == rows.labels[0]).all():
         msg = (

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
+from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.core.display import as_html
 from kerasemble.core.records import from_plain, to_plain
 from kerasemble.evaluation.analysis import Analysis
+from kerasemble.evaluation.decision import Decision
 from kerasemble.evaluation.significance import Interval
 
-Measure: TypeAlias = Literal["log loss", "error rate"]
+# Rows of a table: members as they are, the best of them as folds pick it, combiners, and the choice among all.
+Kind: TypeAlias = Literal["member", "baseline", "combiner", "choice"]
+# Metrics that losses by which may be compared are one less of.
+_REWARDS = {"error rate": "accuracy", "balanced error rate": "balanced accuracy"}
+NO_INTERVAL = Interval(math.nan, math.nan, math.nan)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -23,18 +30,20 @@ class Score:
 
     Args:
         name: the member's name, or the combiner's.
-        kind: "member" or "combiner".
+        kind: "member"; "baseline", the best member as it is picked in each fold by the others; "combiner"; or
+            "choice", what is chosen anew in each fold.
         metrics: by name; always "accuracy", and "log loss" unless it is a member that gives labels only.
-        gain: loss of the best single member minus this one's, with its 95 % interval; above zero is better. The loss
-            is the report's `measure`, and the best member of each fold is the one that is best on the others.
+        gain: the baseline's loss minus this one's, with its 95 % interval; above zero is better. The loss is the
+            report's `measure`. NaN of the baseline itself and of labels that have no such loss; the ends alone are NaN
+            of a winner, since an interval that ignores the choice would be too narrow: that of the choice holds.
         over_mean: the same against the plain mean.
     """
 
     name: str
-    kind: Literal["member", "combiner"]
+    kind: Kind
     metrics: Mapping[str, float]
-    gain: Interval
-    over_mean: Interval
+    gain: Interval = NO_INTERVAL
+    over_mean: Interval = NO_INTERVAL
 
     @property
     def accuracy(self) -> float:
@@ -46,9 +55,11 @@ class Score:
         """The mean of -log of the true class's probability, in nats; None for a member that gives labels only."""
         return self.metrics.get("log loss")
 
-    def loss(self, measure: Measure) -> float:
-        """Return the log loss or the error rate, whichever is asked for."""
-        return 1 - self.accuracy if measure == "error rate" or self.log_loss is None else self.log_loss
+    def loss(self, measure: str) -> float:
+        """Return the loss of this name; NaN where labels have none."""
+        if measure in _REWARDS:
+            return 1 - self.metrics[_REWARDS[measure]]
+        return self.metrics.get(measure, math.nan)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -80,15 +91,17 @@ class Choice(NamedTuple):
 
     Args:
         loss: in the report's measure.
-        gain: over the best member, chosen in the same way.
+        gain: over the best member, picked in the same way.
         over_mean: gain over the plain mean.
         taken: what was taken, by fold, in the order of the folds of all repetitions.
+        combining: gain over the best member when all members are recalibrated before it is picked.
     """
 
     loss: float
     gain: Interval
     over_mean: Interval
     taken: tuple[str, ...]
+    combining: Interval = NO_INTERVAL
 
 
 class Sample(NamedTuple):
@@ -107,26 +120,35 @@ class Sample(NamedTuple):
     rows: npt.NDArray[np.int64]
 
 
+# Scores that JSON names by their position.
+_PICKED = ("chosen", "best_member", "baseline")
+
+
 @dataclasses.dataclass(frozen=True, repr=False)
 class Report:
     """The scores of members and combiners on the same rows, and the verdict.
 
     Args:
-        scores: members first, in their order, then combiners.
-        best_member: the score of the member of lowest loss.
+        scores: members first, in their order, then the best member as folds pick it, combiners, and the choice.
+        baseline: the score that gains are over.
+        best_member: the score of the member of lowest loss on all rows.
         chosen: the score of what is best to use, a combiner or a member.
-        verdict: the same in a sentence, with figures.
+        verdict: the decision in sentences.
         samples: how many rows were scored.
         folds: how often combiners were fitted to score them on rows they had not seen; 1 where nothing was fitted.
         repeats: into how many different sets of folds the rows were divided.
         groups: of how many groups of rows no two folds share one; None where each row stands for itself.
         warnings: what looks wrong, a sentence each.
         readings: for each member how it was read, where that is known.
-        measure: the loss by which scores are compared: "log loss", or "error rate" where members give labels only.
+        measure: the loss by which scores are compared and the choice is made: "log loss", unless `select_by` names
+            another.
         fitted: what the chosen combiner learned from all rows, in words; empty where it is not fitted.
         weights: of the members in the chosen combiner, fitted to all rows; None where it has none.
         differences: to the best member and to the plain mean, by metric.
         choice: the score of choosing; None where nothing was chosen.
+        decision: what to use, what it gains over what, and the caveats, for programs.
+        best: what is chosen, fitted to all rows; it can predict, be saved, and become an `Ensemble` with the members.
+            It is not written by `to_json`.
         analysis: where the gain comes from, and where the answers fail; None where that was not asked for.
         sample: some of the rows, for a page; it is not written by `to_json`.
         asked: names of the metrics that were asked for, which the table shows besides accuracy and log loss.
@@ -134,6 +156,7 @@ class Report:
     """
 
     scores: tuple[Score, ...]
+    baseline: Score
     best_member: Score
     chosen: Score
     verdict: str
@@ -143,11 +166,13 @@ class Report:
     groups: int | None = None
     warnings: tuple[str, ...] = ()
     readings: Mapping[str, str] = dataclasses.field(default_factory=dict)
-    measure: Measure = "log loss"
+    measure: str = "log loss"
     fitted: str = ""
     weights: Mapping[str, float] | None = None
     differences: tuple[Difference, ...] = ()
     choice: Choice | None = None
+    decision: Decision | None = None
+    best: FittedCombiner | None = dataclasses.field(default=None, compare=False)
     analysis: Analysis | None = None
     sample: Sample | None = dataclasses.field(default=None, compare=False)
     asked: tuple[str, ...] = ()
@@ -166,34 +191,46 @@ class Report:
             **to_plain(self),
             "chosen": self.scores.index(self.chosen),
             "best_member": self.scores.index(self.best_member),
+            "baseline": self.scores.index(self.baseline),
         }
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Report:
         """Return what `to_json` described."""
-        picked = {key: data["scores"][data[key]] for key in ("chosen", "best_member")}
+        picked = {key: data["scores"][data.get(key, data["best_member"])] for key in _PICKED}
         return from_plain(cls, {**data, **picked})
 
     def rows(self) -> list[tuple[str, ...]]:
         """Return the table as text: a heading, then for each score its name, metrics, gain and interval."""
-        heading = ("", "accuracy", "log loss", *self.asked, "gain", "95 % interval")
+        heading = ("", "accuracy", *self._shown(), "gain", "95 % interval")
         return [heading, *(self._row(score) for score in self.scores)]
 
     def caption(self) -> str:
         """Return what the table shows, in a sentence or two."""
         times = f", {self.repeats} times" if self.repeats > 1 else ""
         seen = f"each scored on rows that its fit did not see ({self.folds} folds{times})"
-        best = self.best_member.name
         said = f"{self.samples} rows, {seen if self.folds > 1 else 'as they are'}."
-        return f"{said} Gain: {self.measure} of the best member ({best}) less this one's."
+        return f"{said} Gain: {self.measure} of '{self.baseline.name}' minus this one's."
 
     def _row(self, score: Score) -> tuple[str, ...]:
-        others = (score.metrics.get(name) for name in ("log loss", *self.asked))
+        others = (score.metrics.get(name) for name in self._shown())
         figures = (score.name, f"{score.accuracy:.2%}", *("" if each is None else f"{each:.4f}" for each in others))
-        if score == self.best_member:
-            return (*figures, "", "best member")
-        mean, low, high = score.gain
-        return (*figures, f"{mean:+.4f}", f"{low:+.3f} to {high:+.3f}")
+        if score == self.baseline:
+            return (*figures, "", "the baseline")
+        if math.isnan(score.gain.mean):
+            return (*figures, "", "")
+        # As a reader finds it from the two losses that are printed.
+        gain = round(self.baseline.loss(self.measure), 4) - round(score.loss(self.measure), 4)
+        interval = f"{score.gain.low:+.4f} to {score.gain.high:+.4f}"
+        if math.isnan(score.gain.low):
+            interval = "chosen: see the last row" if score == self.chosen else ""
+        return (*figures, f"{gain:+.4f}", interval)
+
+    def _shown(self) -> tuple[str, ...]:
+        """Return the names of the metrics in the table besides accuracy."""
+        own = () if self.measure in _REWARDS.keys() | {"log loss"} else (self.measure,)
+        balanced = ("balanced accuracy",) if self.measure == "balanced error rate" else ()
+        return tuple(dict.fromkeys(("log loss", *own, *balanced, *self.asked)))
 
     def __repr__(self) -> str:
         """Return what `print` shows, for notebooks."""

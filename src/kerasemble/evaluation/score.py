@@ -15,14 +15,14 @@ from kerasemble.core.predictions import Predictions
 from kerasemble.evaluation.analysis import Staged
 from kerasemble.evaluation.budget import as_costs
 from kerasemble.evaluation.candidates import names_of
-from kerasemble.evaluation.choice import Taken
+from kerasemble.evaluation.decide import decide
 from kerasemble.evaluation.metrics import MetricName, asked_for, metrics_of
 from kerasemble.evaluation.picks import Picks
 from kerasemble.evaluation.report import Report
 from kerasemble.evaluation.scored import Rows, Scored, Table
 from kerasemble.evaluation.staged import score_fitted_stages
-from kerasemble.evaluation.summed import as_members, report_of, rows_of
-from kerasemble.evaluation.verdict import of_stages, verdict_of
+from kerasemble.evaluation.summed import Shown, as_members, report_of, rows_of
+from kerasemble.evaluation.verdict import of_stages, sentences_of
 
 
 def score(
@@ -54,6 +54,9 @@ def score(
     if predictions.samples < 2:
         msg = f"Scoring needs at least two labelled rows. Received: {predictions.samples}."
         raise KerasembleError(msg)
+    if predictions.labels_only:
+        # Nothing is fitted here that could make probabilities of labels.
+        every = every._replace(measure="error rate")
     every.predictions.positions(ensembles or predictions.members)  # refuses one that is not there
     others = [name for name in predictions.members if name not in ensembles]
     rows = every._replace(predictions=every.predictions.only(others or predictions.members))
@@ -61,24 +64,28 @@ def score(
     combined = [
         each._replace(kind="combiner") for each in as_members(every.predictions) if others and each.name in ensembles
     ]
-    losses = {each.name: rows.mean(each.losses(rows.labels, rows.measure)) for each in [*members, *combined]}
+    losses = {each.name: rows.mean(each.losses(rows)) for each in [*members, *combined]}
     best = min(members, key=lambda each: losses[each.name])
     (name,) = names_of([Average()], every.predictions.members)
     mean = Scored(name, "combiner", (Average().fit(rows.predictions)(rows.predictions),))
     # It is picked once, by these very rows: its loss is the lowest of many, and a gain on it none too large.
     picks = Picks(np.zeros((1, len(rows.labels)), dtype=np.int64), np.eye(len(members))[None, [members.index(best)]])
-    table = Table(rows, members, combined, best._replace(name="best member"), picks, mean)
+    table = Table(rows, members, combined, best, None, mean, picks)
     chosen = min(table.entries, key=lambda each: losses[each.name])
-    taken = Taken(chosen.kind, (members if chosen.kind == "member" else combined).index(chosen))
     found, left_out = metrics_of(metrics, rows.predictions, rows.labels)
     staged = _staged(every, ensembles, fitted or {})
-    report = report_of(table, taken, found, as_costs(None, rows.predictions), names, 0, staged)
+    report = report_of(table, Shown(best, chosen), found, as_costs(None, rows.predictions), names, 0, staged)
     asked = asked_for(metrics, found)
     report = dataclasses.replace(report, warnings=(*report.warnings, *left_out), asked=asked)
     for warning in report.warnings:
         warn(warning)
-    verdict = verdict_of(table, report, taken, asked=False) + of_stages(report)
-    return dataclasses.replace(report, verdict=verdict)
+    own, doubt = chosen.losses(rows), chosen.doubt()
+    gain, over_mean = (
+        rows.gain(each.losses(rows), own, 0.0, rows.unseen(each.doubt(), doubt)) for each in (best, mean)
+    )
+    decision = decide(table, chosen, chosen, gain=gain, combining=None, over_mean=over_mean, rivals=tuple(combined))
+    said = [*sentences_of(decision), *of_stages(report)]
+    return dataclasses.replace(report, decision=decision, verdict=" ".join(said))
 
 
 def _staged(rows: Rows, ensembles: Sequence[str], fitted: Mapping[str, FittedCombiner]) -> tuple[Staged, ...]:

@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.arrays import CLIP, FloatArray, IntArray
-from kerasemble.core.metrics import hits, log_losses
+from kerasemble.core.losses import LOSSES, class_balance, row_losses
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights
 from kerasemble.evaluation.picks import Picks
-from kerasemble.evaluation.report import Measure
+from kerasemble.evaluation.report import Kind
 from kerasemble.evaluation.significance import Interval, Unseen, paired_test
 
 Losses = npt.NDArray[np.float64]
-
-
-def losses_of(probabilities: FloatArray, labels: IntArray, measure: Measure) -> Losses:
-    """Return each row's loss (samples,) under probabilities (samples, classes)."""
-    return log_losses(probabilities, labels) if measure == "log loss" else 1 - hits(probabilities, labels)
 
 
 class Doubt(NamedTuple):
@@ -67,6 +62,7 @@ class Rows(NamedTuple):
         weights: (samples,) how much each row counts.
         groups: (samples,) group numbers; None where each row stands for itself.
         positions: (samples,) of the rows in the data that was given.
+        measure: the loss by which members and combiners are compared, one of `core.losses.LOSSES`.
     """
 
     predictions: Predictions
@@ -74,11 +70,18 @@ class Rows(NamedTuple):
     weights: RowWeights
     groups: IntArray | None
     positions: IntArray
+    measure: str = "log loss"
 
     @property
-    def measure(self) -> Measure:
-        """The loss by which is compared: members that give labels only have no log loss."""
-        return "error rate" if self.predictions.labels_only else "log loss"
+    def by_probabilities(self) -> bool:
+        """Whether the measure judges probabilities, and not the most probable class alone."""
+        return LOSSES[self.measure]
+
+    def losses(self, answers: FloatArray, rows: IntArray | None = None) -> Losses:
+        """Return what answers (rows, classes) to some of the rows lose, in the measure: (rows,)."""
+        labels = self.labels if rows is None else self.labels[rows]
+        balance = class_balance(self.labels, self.weights, len(self.predictions.classes))
+        return row_losses(self.measure, answers, labels, balance)
 
     def mean(self, values: Losses) -> float:
         """Return the weighted mean of numbers (samples,)."""
@@ -89,8 +92,11 @@ class Rows(NamedTuple):
         return paired_test(baseline, other, self.weights, self.groups, added, unseen).interval
 
     def unseen(self, baseline: Doubt, other: Doubt) -> Unseen:
-        """Return the differences on a row on which the other is wrong, and on which the baseline is; None of errors."""
-        if self.measure == "error rate":
+        """Return the differences on a row on which the other is wrong, and on which the baseline is.
+
+        None of losses that a single row cannot move far.
+        """
+        if self.measure != "log loss":
             return None
         low, high = (
             one_more(baseline.losses, other.losses, whose.claimed, self.weights) for whose in (other, baseline)
@@ -103,20 +109,20 @@ class Scored(NamedTuple):
 
     Args:
         name: of it.
-        kind: which of the two.
+        kind: a member as it is, a baseline (the best member as folds pick it), a combiner, or the choice among all.
         answers: (samples, classes) probabilities, one array for each division into folds; a member's one is the same
             in all.
         certain: whether they are labels, zeros and ones that say nothing of how sure it is.
     """
 
     name: str
-    kind: Literal["member", "combiner"]
+    kind: Kind
     answers: tuple[FloatArray, ...]
     certain: bool = False
 
-    def losses(self, labels: IntArray, measure: Measure) -> Losses:
-        """Return each row's loss (samples,), the mean of all divisions into folds."""
-        found = [losses_of(values, labels, measure) for values in self.answers]
+    def losses(self, rows: Rows) -> Losses:
+        """Return each row's loss (samples,) in the measure, the mean of all divisions into folds."""
+        found = [rows.losses(values) for values in self.answers]
         return found[0] if len(found) == 1 else np.mean(found, axis=0)
 
     def doubt(self) -> Doubt:
@@ -126,46 +132,27 @@ class Scored(NamedTuple):
         return Doubt(losses, claimed)
 
 
-def best_on_others(members: list[Scored], losses: Losses, weights: RowWeights, folds: IntArray) -> Scored:
-    """Return the member that is best on the folds that a row is not in, as if that were one member.
-
-    The best of many on the same rows is so partly by chance, and looks better than it is.
-
-    Args:
-        members: to choose from.
-        losses: (members, samples) of them.
-        weights: (samples,) how much each row counts.
-        folds: (repeats, samples) the fold of each row.
-    """
-    answers = []
-    for division in folds:
-        values = np.empty_like(members[0].answers[0])
-        for fold in np.unique(division):
-            inside = division == fold
-            best = int(np.argmin(losses[:, ~inside] @ weights[~inside]))
-            values[inside] = members[best].answers[0][inside]
-        answers.append(values)
-    return Scored("best member", "member", tuple(answers), members[0].certain)
-
-
 class Table(NamedTuple):
     """All that is scored, on the same rows.
 
     Args:
         rows: which.
         members: as they are.
-        combined: the combiners, cross-fitted.
-        best_member: the member that is best on the folds that a row is not in, as if that were one.
-        picks: how surely it was picked.
+        combined: the baselines and the combiners, cross-fitted.
+        best_member: the best member as it is picked in each fold by the others, which gains are over.
+        recalibrated: the best member as it is picked in each fold once all are recalibrated; None where nothing is
+            fitted, and the same where labels cannot be recalibrated.
         mean: the plain mean of the members, which may be among the combiners too.
+        picks: how surely the best member was picked.
     """
 
     rows: Rows
     members: list[Scored]
     combined: list[Scored]
     best_member: Scored
-    picks: Picks
+    recalibrated: Scored | None
     mean: Scored
+    picks: Picks
 
     @property
     def entries(self) -> list[Scored]:

@@ -16,7 +16,7 @@ from kerasemble.combiners.stages.base import Stage
 from kerasemble.combiners.stages.conformal_sets import ConformalSets
 from kerasemble.core.arrays import FloatArray, IntArray
 from kerasemble.evaluation.analysis import Answered, Sets, Staged
-from kerasemble.evaluation.crossfit import Pool, cross_fit_outputs
+from kerasemble.evaluation.crossfit import cross_fit_outputs
 from kerasemble.evaluation.scored import Rows, Scored
 
 # Of a fitted chain, by name: (samples, ...).
@@ -24,7 +24,7 @@ Outputs: TypeAlias = dict[str, npt.NDArray[Any]]
 
 
 def score_stages(
-    chain: Chain, name: str, added: Sequence[Stage], rows: Rows, folds: IntArray, pools: Sequence[Pool | None]
+    chain: Chain, name: str, added: Sequence[Stage], rows: Rows, folds: IntArray
 ) -> tuple[Staged, Scored | None]:
     """Return what a chain's stages do, and the calibrated answers as something to score, None without a calibrator.
 
@@ -37,12 +37,8 @@ def score_stages(
         added: those of the stages that what has this name has not.
         rows: with labels.
         folds: (repeats, samples) the fold of each row.
-        pools: for each division, which members are combined for a fold, where they are picked on the others.
     """
-    found = [
-        cross_fit_outputs(chain, rows.predictions, rows.labels, division, rows.weights, pool)
-        for division, pool in zip(folds, pools, strict=True)
-    ]
+    found = [cross_fit_outputs(chain, rows.predictions, rows.labels, division, rows.weights) for division in folds]
     calibrators = [label(stage) for stage in added if stage.output is None]
     calibrated = f"{name}, then {' and '.join(calibrators)}" if calibrators else None
     answers = tuple(outputs["probabilities"] for outputs in found)

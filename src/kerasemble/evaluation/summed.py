@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -15,13 +17,13 @@ from kerasemble.core.row_weights import ClassWeight, row_weights
 from kerasemble.evaluation.analyse import analyse
 from kerasemble.evaluation.analysis import Staged
 from kerasemble.evaluation.budget import Priced
-from kerasemble.evaluation.choice import Taken
 from kerasemble.evaluation.differences import differences_of, values_of
 from kerasemble.evaluation.folds import as_groups
 from kerasemble.evaluation.metrics import Metric
-from kerasemble.evaluation.report import Report, Score
+from kerasemble.evaluation.report import NO_INTERVAL, Report, Score
 from kerasemble.evaluation.sample import sample_of
 from kerasemble.evaluation.scored import Rows, Scored, Table
+from kerasemble.evaluation.significance import Interval
 from kerasemble.evaluation.suspicions import suspicions
 
 
@@ -61,9 +63,23 @@ def as_members(predictions: Predictions) -> list[Scored]:
     return [Scored(name, "member", (values,), certain) for name, values in pairs]
 
 
+class Shown(NamedTuple):
+    """What the report is about.
+
+    Args:
+        baseline: what gains are over.
+        subject: what is used.
+        choice: the choice made anew in each fold, None where nothing was chosen.
+    """
+
+    baseline: Scored
+    subject: Scored
+    choice: Scored | None = None
+
+
 def report_of(
     table: Table,
-    taken: Taken,
+    shown: Shown,
     metrics: Sequence[Metric],
     priced: Priced,
     groups: Sequence[str] | None,
@@ -74,7 +90,7 @@ def report_of(
 
     Args:
         table: what is scored.
-        taken: what is chosen of it.
+        shown: what of it the report is about.
         metrics: to score by.
         priced: what members cost.
         groups: names, where rows are grouped.
@@ -82,12 +98,14 @@ def report_of(
         staged: what stages after the chosen do.
     """
     rows, seen = table.rows, table.rows.predictions
-    scores = _scores(table, metrics)
+    scores = _scores(table, shown, metrics)
+    named = {each.name: each for each in scores}
     members = scores[: len(table.members)]
-    chosen = (members if taken.kind == "member" else scores[len(members) :])[taken.position]
-    best_member = min(members, key=lambda each: each.loss(rows.measure))
+    best_member = min(members, key=lambda each: _least(each, rows.measure))
+    chosen = named[shown.subject.name]
     return Report(
         scores=scores,
+        baseline=named[shown.baseline.name],
         best_member=best_member,
         chosen=chosen,
         verdict="",
@@ -103,18 +121,35 @@ def report_of(
     )
 
 
-def _scores(table: Table, metrics: Sequence[Metric]) -> tuple[Score, ...]:
-    labels, measure = table.rows.labels, table.rows.measure
-    added = table.added(np.stack([each.losses(labels, measure) for each in table.members]))
-    references = [(each.losses(labels, measure), each.doubt()) for each in (table.best_member, table.mean)]
+def _least(score: Score, measure: str) -> float:
+    """Return a score's loss, or its error rate where labels have no such loss."""
+    loss = score.loss(measure)
+    return 1 - score.accuracy if math.isnan(loss) else loss
+
+
+def _scores(table: Table, shown: Shown, metrics: Sequence[Metric]) -> tuple[Score, ...]:
+    rows = table.rows
+    added = 0.0
+    if not (table.members[0].certain and rows.by_probabilities):
+        added = table.added(np.stack([each.losses(rows) for each in table.members]))
+    references = [(each.losses(rows), each.doubt()) for each in (shown.baseline, table.mean)]
     result = []
-    for entry in table.entries:
-        own, doubt = entry.losses(labels, measure), entry.doubt()
-        gains = [
-            table.rows.gain(losses, own, more, table.rows.unseen(theirs, doubt))
+    for entry in [*table.entries, *([] if shown.choice is None else [shown.choice])]:
+        metric_values = values_of(entry, metrics, table)
+        if entry.certain and rows.by_probabilities:
+            result.append(Score(entry.name, entry.kind, metric_values))
+            continue
+        own, doubt = entry.losses(rows), entry.doubt()
+        gain, over_mean = (
+            rows.gain(losses, own, more, rows.unseen(theirs, doubt))
             for (losses, theirs), more in zip(references, (added, 0.0), strict=True)
-        ]
-        result.append(Score(entry.name, entry.kind, values_of(entry, metrics, table), *gains))
+        )
+        if entry.name == shown.baseline.name:
+            gain = NO_INTERVAL
+        elif entry.name == shown.subject.name and shown.choice is not None:
+            # It is there because it won, which an interval of its own losses knows nothing of.
+            gain = Interval(gain.mean, math.nan, math.nan)
+        result.append(Score(entry.name, entry.kind, metric_values, gain, over_mean))
     return tuple(result)
 
 
