@@ -42,7 +42,7 @@ class Candidates(NamedTuple):
         mean: position of the plain mean.
         best: position of the best member.
         recalibrated: position of the best member of all recalibrated ones; that of `best` where there is none.
-        eligible: positions of those that may be chosen: by a loss of probabilities, what gives probabilities.
+        eligible: positions of the combiners that may be chosen: by a loss of probabilities, what gives probabilities.
     """
 
     recipes: tuple[Combiner, ...]
@@ -78,14 +78,14 @@ def candidates_of(combiners: Sequence[Combiner], predictions: Predictions, measu
     fair = [
         position
         for position, recipe in enumerate(recipes)
-        if not LOSSES[measure] or recipe.gives_probabilities(labels_only=labels_only)
+        if position >= count and (not LOSSES[measure] or recipe.gives_probabilities(labels_only=labels_only))
     ]
     mean = next(index for index, each in enumerate(recipes) if _inner(each) == Average())
     default = default_among(recipes, predictions)
     if default is None:
         # Of those that were asked for none is the default: then the plain mean is, and where it gives shares of votes
         # the first that does not.
-        default = mean if mean in fair else next((each for each in fair if each >= count), 0)
+        default = mean if mean in fair else next(iter(fair), 0)
     return Candidates(recipes, names, default, mean, 0, count - 1, tuple(fair))
 
 

@@ -230,7 +230,6 @@ def _decide(
         )
     else:
         gains = (nested.choice.gain, nested.choice.combining, nested.choice.over_mean)
-    eligible = set(candidates.eligible) - set(candidates.baselines)
     gain, combining, over_mean = gains
     decision = decide(
         table,
@@ -240,7 +239,7 @@ def _decide(
         combining=combining,
         over_mean=over_mean,
         choice=None if nested is None else nested.choice,
-        rivals=tuple(table.combined[position] for position in sorted(eligible)),
+        rivals=tuple(table.combined[position] for position in candidates.eligible),
         not_surely=None if taken.not_surely is None else table.combined[taken.not_surely].name,
         folds=folds,
         asked=asked,
