@@ -166,7 +166,7 @@ def compared(
     options = options_of(rows, folds)
     table = cross_fitted(rows, candidates, folds, options)
     asked = plan.prefer is not None
-    taken = take_on_all(table, candidates) if plan.prefer is None else Taken(plan.prefer)
+    taken = Taken(plan.prefer) if plan.prefer is not None else take_on_all(table, candidates)
     nested = None if asked else cross_fit_choice(table, candidates, folds, options)
     recipe = with_stages(candidates.recipes[taken.position], settings.stages)
     fitted = recipe.fit(rows.predictions, rows.labels, sample_weight=rows.weights)
