@@ -2,11 +2,12 @@
 
     python benchmarks/auto.py [--draws 20] [--jobs 2] [--only fair wine15] [--holdout] [--why] [--out docs/measured]
 
-A setting is a pool, of `pools.py` or `packaged.py`, and a number of labelled rows to fit to; the rest are scored on. Each
-is drawn 20 times with fixed seeds. Shown is the mean log loss of auto above that of the other, with the standard error
-of the mean over draws, which share rows, so it is a hint and no interval. Auto is worse in a setting where that is above
-two standard errors and above 0.002. Writes auto.json and auto.md; with `--holdout` auto-holdout.json and .md, of the
-pools that rules are made without. `--why` prints the draws in which auto was worse than the best of the others by most.
+A setting is a pool, of `pools.py` or `packaged.py`, and a number of labelled rows to fit to; the rest are scored on.
+Each is drawn 20 times with fixed seeds. Shown is the mean log loss of auto above that of the other, with the standard
+error of the mean over draws, which share rows, so it is a hint and no interval. Auto is worse in a setting where that
+is above two standard errors and above 0.002. Writes auto.json and auto.md; with `--holdout` auto-holdout.json and .md,
+of the pools that rules are made without. `--why` prints the draws in which auto was worse than the best of the others
+by most.
 """
 
 from __future__ import annotations
@@ -146,8 +147,7 @@ def report(draws: list[Draw]) -> str:
     means = [np.mean([mean for mean, _ in pairs]) for pairs in each.values()]
     most = max(map(len, settings_.values()))
     lines = [
-        f"Log loss of `auto` above that of each of the others, with its standard error over {most} draws (five of "
-        "`aerial-votes`); bold where auto is worse by over two standard errors and over 0.002.\n",
+        f"Log loss of `auto` above that of the others, ± its standard error over {most} draws; bold where worse.\n",
         f"| | auto | right, % | {' | '.join(OTHERS)} | CPU s |",
         f"|{' --- |' * (len(OTHERS) + 4)}",
         *(summary(of) for of in settings_.values()),

@@ -2,15 +2,16 @@
 
     python benchmarks/packaged.py [--only wine15 fair] [--holdout]
 
-prints how good the members of each pool are. Members are trained on rows that are neither fitted to nor scored on. There
-are pools of very unequal members and of near equal ones, pools with a member that dominates, and pools of members that
-are too sure. The pools of HOLDOUT were named before anything was measured on them: rules are made without a look at
-their results, which `--holdout` prints at the end.
+prints how good the members of each pool are. Members are trained on rows that are neither fitted to nor scored on.
+There are pools of very unequal members and of near equal ones, pools with a member that dominates, and pools of
+members that are too sure. The pools of HOLDOUT were named before anything was measured on them: rules are made without
+a look at their results, which `--holdout` prints at the end.
 """
 
 from __future__ import annotations
 
 import argparse
+import warnings
 from collections.abc import Callable, Iterable, Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +23,7 @@ from sklearn import datasets
 from sklearn.base import ClassifierMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
@@ -219,7 +221,9 @@ def load(name: str, cache: Path = pools.CACHE) -> pools.Pool:
 def answers(member: Member, x: np.ndarray, y: np.ndarray, unseen: np.ndarray) -> np.ndarray:
     """Train a member, and return its probabilities (rows, classes) of unseen rows as float32."""
     features = slice(None) if member.features is None else list(member.features)
-    model: Any = make_pipeline(StandardScaler(), member.classifier).fit(x[:, features], y)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # networks stop when they are told to
+        model: Any = make_pipeline(StandardScaler(), member.classifier).fit(x[:, features], y)
     return np.asarray(model.predict_proba(unseen[:, features]), np.float32)
 
 
