@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import re
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -56,7 +57,7 @@ class Labels(keras.Model):
 
 class Paths(keras.Model):
     def predict(self, paths):
-        return [open(path) for path in paths]
+        return [Path(path).read_bytes() for path in paths]
 
 
 class Logging(keras.Model):

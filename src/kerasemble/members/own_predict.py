@@ -68,7 +68,7 @@ class OwnPredict(NamedTuple):
         """Return in words how `predict` and the graph differ, None where they do not."""
         try:
             own = np.asarray(self.choose(self.model.predict(x, **_quiet(self.model.predict))), dtype=np.float64)
-        except Exception as error:  # the user's own code may raise anything, or return what is no numbers
+        except Exception as error:  # noqa: BLE001 - the user's own code may raise or return anything
             return f"it fails ({reason(error)})"
         if own.shape != graph.shape:
             return f"it returns values of shape {own.shape}, the graph of {graph.shape}"
