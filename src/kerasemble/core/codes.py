@@ -14,3 +14,4 @@ class Code(enum.StrEnum):
     """
 
     INVALID = "invalid-input"
+    PREDICT_DIFFERS = "predict-differs"

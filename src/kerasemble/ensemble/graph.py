@@ -31,8 +31,9 @@ def build_graph(members: Sequence[Member], fitted: FittedCombiner, *, copies: bo
     It has one output, or, where stages add some, a dict of named ones, "probabilities" the first of them.
 
     Each member is nested as a model of its own, under a name that is unique: as a copy, frozen, with the user's own
-    model untouched, or, to predict only, as it is. Each array that the combiner learned is the kernel of a bias-free
-    `Dense` that is applied to a constant one, so it is saved, and trained by `fit`, as any Keras weight.
+    model untouched, or, to predict only, as it is. `keras.Model(m.input, m.get_layer(name).output)` takes it out. Each
+    array that the combiner learned is the kernel of a bias-free `Dense` that is applied to a constant one, so it is
+    saved, and trained by `fit`, as any Keras weight.
 
     Raises:
         KerasembleError: the combiner does not know how the members are read, or a member cannot be copied.
@@ -88,7 +89,10 @@ def _branch(member: Member, reading: Reading, inputs: InputSpec, name: str, *, c
         _check_same(copy, opened, inputs, name_of(member))
         opened = copy
     values = to_probabilities(opened.model.output, opened.signature.precision, reading.output, reading.order, keras.ops)
-    branch = keras.Model(opened.model.input, values, name=name)
+    graph = keras.Model(opened.model.input, values, name="model")
+    # The `output` of a nested functional model is a tensor of its inner graph, from which no way leads back to the
+    # ensemble's input. That of a Sequential one is what it gives in the ensemble, so that it can be taken out.
+    branch = keras.Sequential([keras.Input(inputs.shape, dtype=inputs.dtype, name="inputs"), graph], name=name)
     if copies:
         freeze(branch)
     return branch

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,8 +14,9 @@ from kerasemble.core.errors import KerasembleError
 from kerasemble.core.outputs import decide, standardise
 from kerasemble.core.rows import Rows
 from kerasemble.members.backend import import_keras, reason
-from kerasemble.members.member import Member, Model, name_of
-from kerasemble.members.preprocessing import Options, free_name, prepare
+from kerasemble.members.member import Layer, Member, Model, name_of
+from kerasemble.members.own_predict import OwnPredict, has_own_predict, layer_before
+from kerasemble.members.preprocessing import Options, free_name, own_copy, prepare
 from kerasemble.members.signature import Signature
 
 # In these, rows of probabilities sum to one to 4e-4 and 3e-3 only.
@@ -29,10 +31,12 @@ class Opened(NamedTuple):
     Args:
         model: from the ensemble's input to the member's own raw values, float32 (samples, columns).
         signature: what is known of those values.
+        own: the model's own `predict`, where its class has one that is not Keras's.
     """
 
     model: Model
     signature: Signature
+    own: OwnPredict | None = None
 
     def run(self, x: npt.NDArray[Any], start: int, batch_size: int) -> npt.NDArray[Any]:  # noqa: ARG002 - as Outside's
         """Return the raw values (rows, columns) for rows `x`, which begin at `start`."""
@@ -65,6 +69,8 @@ def input_of(model: Model, name: str) -> tuple[tuple[int | None, ...] | None, st
 def open_member(member: Member, model: Model, inputs: InputSpec) -> Opened:
     """Return the member as a functional model of the ensemble's input, in which `model` is nested as it is.
 
+    The image converter of a KerasHub task comes before it, unless the member has layers that take its place.
+
     Raises:
         KerasembleError: the data cannot become what the model takes, or its output is not one row per sample.
     """
@@ -74,8 +80,13 @@ def open_member(member: Member, model: Model, inputs: InputSpec) -> Opened:
     taken = {str(model.name)}
     source = keras.Input(inputs.shape, dtype=inputs.dtype, name=free_name("inputs", taken))
     options = Options(name, member.convention, member.layers, inputs.range, dtype, taken)
-    tensor, steps = prepare(source, expected, options)
+    before = None if member.layers else layer_before(model)
+    tensor, steps = prepare(source, _taken_by(before, expected), options)
+    given = tensor
     try:
+        if before is not None:
+            tensor = own_copy(before, name, taken)(tensor)
+            steps = (*steps, before.name)
         answer = model(tensor, training=False)
     except Exception as error:  # a subclassed model's own code may raise anything
         shape = "x".join(map(str, inputs.shape))
@@ -90,7 +101,16 @@ def open_member(member: Member, model: Model, inputs: InputSpec) -> Opened:
         raise KerasembleError(msg)
     opened = keras.Model(source, keras.ops.cast(answer, "float32"), name="raw")
     columns = int(opened.output_shape[-1])
-    return Opened(opened, Signature(columns, steps, str(answer.dtype), activation=_activation(answer)))
+    own = None
+    if has_own_predict(model):
+        own = OwnPredict(model, keras.Model(source, given), functools.partial(_one_output, model=model, member=member))
+    return Opened(opened, Signature(columns, steps, str(answer.dtype), activation=_activation(answer)), own)
+
+
+def _taken_by(before: Layer | None, expected: tuple[int | None, ...] | None) -> tuple[int | None, ...] | None:
+    """Return the shape of one sample that a member takes, whose images a layer of its own may resize."""
+    resizes = getattr(before, "image_size", None) is not None
+    return (None, None, expected[-1]) if resizes and expected is not None and len(expected) == 3 else expected
 
 
 def decide_output(values: Rows | FloatArray, signature: Signature, member: Member) -> Output:

@@ -143,6 +143,13 @@ def free_name(name: str, taken: set[str]) -> str:
     return free
 
 
+def own_copy(layer: Any, owner: str, taken: set[str]) -> Any:  # noqa: ANN401 - a Keras layer
+    """Return a copy of a layer, for the member `owner`, under a name that is free."""
+    copy = copy_of(layer, owner)
+    copy.name = free_name(copy.name, taken)
+    return copy
+
+
 def _fit_channels(tensor: Symbol, channels: int | None, steps: list[str]) -> Symbol:
     """Give an image the member's number of channels: repeat grey, or weigh colours to grey."""
     keras = import_keras()
@@ -162,9 +169,7 @@ def _fit_channels(tensor: Symbol, channels: int | None, steps: list[str]) -> Sym
 def _layers(tensor: Symbol, options: Options, steps: list[str]) -> Symbol:
     """Apply copies of the user's layers."""
     for layer in options.layers:
-        own = copy_of(layer, options.name)
-        own.name = free_name(own.name, options.taken)
-        tensor = own(tensor)
+        tensor = own_copy(layer, options.name, options.taken)(tensor)
         steps.append(layer.name)
     return tensor
 

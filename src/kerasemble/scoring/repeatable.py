@@ -1,4 +1,4 @@
-"""A member must answer a row alike each time, and whatever rows stand beside it."""
+"""A member must answer a row alike each time, whatever rows stand beside it, and as its own `predict` does."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _TOLERANCE, _HALF_TOLERANCE = 1e-4, 1e-2
 def check_repeatable(
     name: str, opened: Opened | Outside, x: npt.NDArray[Any], values: FloatArray, batch_size: int
 ) -> None:
-    """Refuse a member that answers the first rows otherwise in other company, or simply otherwise.
+    """Refuse a member that answers the first rows otherwise in other company, by its `predict`, or simply otherwise.
 
     The batch is as large as the first one was, so that nothing is compiled anew: it holds the rows at its end, and in
     front of them copies of another one.
@@ -34,7 +34,8 @@ def check_repeatable(
         batch_size: samples at a time, as they were run.
 
     Raises:
-        KerasembleError: it is random, or its answer to a row depends on the rows beside it.
+        KerasembleError: it is random, its answer to a row depends on the rows beside it, or its `predict` does more
+            than its graph.
     """
     size = min(batch_size, len(x))
     rows = min(_ROWS, max(1, size - 1))
@@ -43,6 +44,8 @@ def check_repeatable(
     again = opened.run(batch, 0, batch_size)[size - rows :]
     precision = opened.signature.precision
     if _alike(again, values[:rows], precision):
+        if isinstance(opened, Opened) and opened.own is not None:
+            opened.own.check(name, x, values, tolerance_of(precision))
         return
     same = opened.run(x[:size], 0, batch_size)
     difference = float(np.abs(again - values[:rows]).max())
@@ -61,7 +64,12 @@ def check_repeatable(
     raise KerasembleError(msg)
 
 
+def tolerance_of(precision: str) -> float:
+    """Return by how much the answers of a member that computes in `precision` may differ, relative to them."""
+    return _HALF_TOLERANCE if precision in HALF else _TOLERANCE
+
+
 def _alike(one: npt.NDArray[Any], other: npt.NDArray[Any], precision: str) -> bool:
-    tolerance = _HALF_TOLERANCE if precision in HALF else _TOLERANCE
+    tolerance = tolerance_of(precision)
     # NaN is reported for what it is, later and with its rows.
     return bool(np.allclose(one, other, rtol=tolerance, atol=tolerance / 10, equal_nan=True))

@@ -17,6 +17,8 @@ _NOT_CUSTOM = (
     | frozenset({"scipy", "h5py", "builtins"})
     | (sys.stdlib_module_names - {"__main__"})
 )
+# Theirs are made where the user has imported them, as any class that is registered in this process.
+_LIBRARIES = ("keras_hub", "keras_nlp", "keras_cv")
 _TRAINING = re.compile(r"(tf_)?keras\.(src\.)?(optimizers|losses|metrics)(\.|$)")
 # Nodes that tf.keras made of TensorFlow's functions.
 _KERAS_2 = frozenset({"TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer", "ClassMethod", "InstanceMethod"})
@@ -131,6 +133,9 @@ def _check_class(item: _Item, policy: Policy, ignored: dict[str, None]) -> Known
     if policy.trust and name in CODE_LAYERS | CONTROL_FLOW:
         return None
     package = module.partition(".")[0] if isinstance(module, str) else ""
+    if package in _LIBRARIES and registered == f"{package}>{name}" and not item.training:
+        cure = f"Where you know who made the file, import {package} first, or give --custom {place}."
+        raise Refused("custom-class", f"needs '{name}'{where}, a class of {package}, which is not imported. {cure}")
     # What @keras.saving.register_keras_serializable(package=...) writes.
     theirs = known is None and module is None and registered == f"{str(registered).rpartition('>')[0]}>{name}"
     if not (own or theirs) or package in _NOT_CUSTOM:
