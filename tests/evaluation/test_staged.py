@@ -46,7 +46,7 @@ def test_what_stages_do_is_what_a_loop_over_folds_finds(seen, labels, weighted):
     assert found.sets.shares == pytest.approx(
         [np.average(sets.sum(axis=1) == size, weights=weights) for size in range(4)]
     )
-    assert found.sets.held_by_class == pytest.approx(
+    assert [each.held for each in found.sets.of_classes] == pytest.approx(
         [np.average(sets[labels == k, k], weights=weights[labels == k]) for k in range(3)]
     )
     assert found.answered.coverage == pytest.approx(np.average(kept, weights=weights))
@@ -142,7 +142,7 @@ def test_groups_stay_whole_for_stages_and_classes_count_as_they_do_elsewhere(see
     report = ke.compare(seen, labels, ["average"], groups=groups, class_weight="balanced", stages=STAGES)
     (staged,) = report.analysis.staged
     assert 0.8 < staged.sets.held <= 1
-    by_class = np.array(staged.sets.held_by_class)
+    by_class = np.array([each.held for each in staged.sets.of_classes])
     # Balanced, each class counts the same.
     assert staged.sets.held == pytest.approx(by_class.mean())
 

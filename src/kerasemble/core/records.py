@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import enum
 import math
 import types
 import typing
@@ -50,6 +51,8 @@ def _read(kind: Any, data: Any) -> Any:  # noqa: ANN401, PLR0911 - any kind; a l
         return kind(**{name: _read(hints[name], data[name]) for name in written})
     if isinstance(kind, type) and issubclass(kind, tuple):
         return kind(**{name: _read(hint, data[name]) for name, hint in typing.get_type_hints(kind).items()})
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return kind(data)
     if kind is float:
         return math.nan if data is None else float(data)
     return data

@@ -194,7 +194,8 @@ def _score_stages(
     pools = [
         (lambda _unseen: (entry.name,)) if taken.kind == "member" else plan.pool(division) for division in plan.folds
     ]
-    staged, calibrated = score_stages(recipe, entry.name, added, plan.rows, plan.folds, pools)
+    groups = None if plan.rows.groups is None or plan.groups is None else (plan.rows.groups, plan.groups)
+    staged, calibrated = score_stages(recipe, entry.name, added, plan.rows, plan.folds, pools, groups)
     return (staged,), calibrated
 
 

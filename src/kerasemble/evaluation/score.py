@@ -71,7 +71,7 @@ def score(
     chosen = min(table.entries, key=lambda each: losses[each.name])
     taken = Taken(chosen.kind, (members if chosen.kind == "member" else combined).index(chosen))
     found, left_out = metrics_of(metrics, rows.predictions, rows.labels)
-    staged = _staged(every, ensembles, fitted or {})
+    staged = _staged(every, ensembles, fitted or {}, names)
     report = report_of(table, taken, found, as_costs(None, rows.predictions), names, 0, staged)
     asked = asked_for(metrics, found)
     report = dataclasses.replace(report, warnings=(*report.warnings, *left_out), asked=asked)
@@ -81,10 +81,13 @@ def score(
     return dataclasses.replace(report, verdict=verdict)
 
 
-def _staged(rows: Rows, ensembles: Sequence[str], fitted: Mapping[str, FittedCombiner]) -> tuple[Staged, ...]:
+def _staged(
+    rows: Rows, ensembles: Sequence[str], fitted: Mapping[str, FittedCombiner], groups: Sequence[str] | None
+) -> tuple[Staged, ...]:
     """Return what the stages of each ensemble do."""
+    grouped = None if rows.groups is None or groups is None else (rows.groups, groups)
     found = [
-        score_fitted_stages(fitted[entry.name], entry.name, entry.answers[0], rows)
+        score_fitted_stages(fitted[entry.name], entry.name, entry.answers[0], rows, grouped)
         for entry in as_members(rows.predictions)
         if entry.name in ensembles and entry.name in fitted
     ]
