@@ -21,7 +21,6 @@ from typing import ClassVar, NamedTuple
 
 import numpy as np
 import pools
-
 from scipy.special import betaincinv
 
 import kerasemble as ke
@@ -269,7 +268,10 @@ def main() -> None:
     text = "\n".join(
         [
             table(("set", "method", "coverage stated", "found", "in 9 of 10 divisions", "mean size"), measured["sets"]),
-            table(("set", "coverage of 90 % for", "found", "of the least covered class", "mean size"), measured["by class"]),
+            table(
+                ("set", "coverage of 90 % for", "found", "of the least covered class", "mean size"),
+                measured["by class"],
+            ),
             table(
                 ("set", "risk stated", "found", "more than stated", "answered before", "answered"),
                 measured["abstaining"],

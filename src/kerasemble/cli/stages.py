@@ -22,10 +22,10 @@ coverage = click.option(
     metavar="SHARE",
     help="Add sets of classes that hold the true one so often, e.g. 0.95: the model's output prediction_set.",
 )
-coverage_by = click.option(
-    "--coverage-by",
-    type=click.Choice(["rows", "class"]),
-    help="Whether --coverage holds for all rows together, as where this is left out, or for the rows of each class.",
+coverage_by_class = click.option(
+    "--coverage-by-class",
+    is_flag=True,
+    help="Let --coverage hold for the rows of each class, and not only for all rows together.",
 )
 abstain_risk = click.option(
     "--abstain-risk",
@@ -34,20 +34,20 @@ abstain_risk = click.option(
     help="Say which rows to leave so that at most so many of the other answers are wrong: the model's output abstain.",
 )
 
-options = (calibrate, coverage, coverage_by, abstain_risk)
+options = (calibrate, coverage, coverage_by_class, abstain_risk)
 
 
 def choose_stages(
-    calibrate: str | None, coverage: float | None, coverage_by: str | None, abstain_risk: float | None
+    calibrate: str | None, coverage: float | None, abstain_risk: float | None, *, coverage_by_class: bool
 ) -> list[Stage]:
     """Return the stages that the options ask for, in the order in which they follow the combiner.
 
     Raises:
-        KerasembleError: it is said for which rows coverage is to hold, but not how much.
+        KerasembleError: coverage is to hold by class, but it is not said how much.
     """
-    if coverage is None and coverage_by is not None:
-        msg = f"--coverage-by {coverage_by} needs the coverage. Give it too: --coverage 0.95."
+    if coverage is None and coverage_by_class:
+        msg = "--coverage-by-class needs the coverage. Give it too: --coverage 0.95."
         raise KerasembleError(msg, code=Code.COVERAGE_MISSING)
     asked: list[Stage] = [] if calibrate is None else [known_stages()[calibrate]()]
-    asked += [] if coverage is None else [ConformalSets(coverage, by_class=coverage_by == "class")]
+    asked += [] if coverage is None else [ConformalSets(coverage, by_class=coverage_by_class)]
     return asked + ([] if abstain_risk is None else [Abstain(abstain_risk)])

@@ -49,4 +49,5 @@ def _alike(centred: npt.NDArray[np.float64], weights: RowWeights, groups: IntArr
     if rows > 0:
         return max(1.0, float(sums @ sums) / rows)
     # All rows are equal, so nothing says that those of a group are not.
-    return max(1.0, effective_rows(weights) / effective_rows(np.bincount(groups, weights)))
+    of_groups: RowWeights = np.bincount(groups, weights).astype(np.float64)
+    return max(1.0, effective_rows(weights) / effective_rows(of_groups))

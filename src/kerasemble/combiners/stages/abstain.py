@@ -35,7 +35,7 @@ class Abstain(Stage):
     only once the one before it is rejected. Rows that are sure and wrong would end it early, so it begins at several
     numbers of rows, with a share of 1 - `confidence` each: half of it where one mistake is allowed, the rest where
     there are twice as many rows, four times, ... A test takes with it the shares of all beginnings since the last
-    that failed. Where rows have weights they count as effective ones, (sum of weights)**2 / sum of squared weights,
+    that failed. That holds where doubtful rows are wrong no less often than sure ones. Where rows have weights they count as effective ones, (sum of weights)**2 / sum of squared weights,
     each with its share of that number.
 
     Args:
@@ -99,9 +99,9 @@ class Abstain(Stage):
         """Return the last place (levels,) that keeps the risk by the tests, None where none does."""
         chances = self._beginnings(answered)
         chance, best = 0.0, None
-        for place in range(min(chances, default=len(answered)), len(answered)):
+        for place, p in enumerate(_chance_of(errors, answered, self.risk).tolist()):
             chance += chances.get(place, 0.0)
-            if chance and _upper_bound(errors[place], answered[place], chance) <= self.risk:
+            if p <= chance:
                 best = place
             else:
                 chance = 0.0
@@ -135,14 +135,16 @@ def _doubt(probabilities: Tensor, xp: Vocabulary) -> Tensor:
     return xp.sum(xp.sort(probabilities, axis=-1)[..., :-1], axis=-1)
 
 
-def _upper_bound(errors: float, rows: float, chance: float) -> float:
-    """Return the error rate above which so few errors among the rows have less than this chance.
+def _chance_of(errors: npt.NDArray[np.float64], rows: npt.NDArray[np.float64], risk: float) -> npt.NDArray[np.float64]:
+    """Return the binomial chance of so few errors among the rows, were the risk this: the p-value of more than it.
 
-    That of Clopper and Pearson 1934, Biometrika 26(4), which is defined between whole numbers too.
+    Of numbers between whole ones it is what the beta distribution has there. It is above zero.
     """
-    from scipy.special import betaincinv
+    from scipy.special import betainc
 
-    return 1.0 if errors >= rows else float(betaincinv(errors + 1, rows - errors, 1 - chance))
+    right = rows - errors
+    chance = betainc(np.where(right > 0, right, 1.0), errors + 1, 1 - risk)
+    return np.maximum(np.where(right > 0, chance, 1.0), np.finfo(np.float64).tiny)
 
 
 def _rows_needed(errors: int, risk: float, chance: float) -> float:
@@ -153,4 +155,5 @@ def _rows_needed(errors: int, risk: float, chance: float) -> float:
     fewest = float(np.log(chance) / np.log(1 - risk))
     if not errors:
         return fewest
-    return float(brentq(lambda rows: _upper_bound(errors, rows, chance) - risk, fewest, 5 * fewest + 10))
+    count = np.array(errors, dtype=np.float64)
+    return float(brentq(lambda rows: float(_chance_of(count, rows, risk)) - chance, fewest, 5 * fewest + 10))

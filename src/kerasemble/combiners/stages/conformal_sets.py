@@ -153,8 +153,8 @@ class ConformalSets(Stage):
             )
             return (Sentence(text, Code.SETS_TOO_FEW_ROWS),)
         text = (
-            f"Sets of coverage {self.coverage:g} by class need {needed} labelled rows of each class. Classes with fewer "
-            f"are in every set: {first(few)} (counted from 0). Give more rows of these, or ask for less coverage."
+            f"Sets of coverage {self.coverage:g} by class need {needed} labelled rows of each class. Classes with "
+            f"fewer are in every set: {first(few)} (counted from 0). Give more rows of these, or ask for less coverage."
         )
         return (Sentence(text, Code.SETS_TOO_FEW_ROWS_OF_A_CLASS),)
 
