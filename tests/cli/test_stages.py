@@ -57,6 +57,21 @@ def test_compare_takes_stages_and_the_names_of_classes(kerasemble, files, tmp_pa
     assert plain["analysis"]["staged"][0]["sets"]["asked"] == 0.9
 
 
+def test_15_10_coverage_by_class_is_an_option_and_its_figures_are_told(kerasemble, files, tmp_path):
+    models = [files / "a.keras", files / "b.h5"]
+    common = ("combine", *models, "--data", files / "valid.npz", "--combiner", "average", "--json")
+    made = kerasemble(*common, "--coverage", "0.8", "--coverage-by-class", "--out", tmp_path / "e.keras")
+    assert made.code == 0, made.err
+    sets = json.loads(made.out)["analysis"]["staged"][0]["sets"]
+    assert (sets["asked"], sets["by_class"]) == (0.8, True)
+    labels = np.load(files / "valid.npz")["y"]
+    assert [each["rows"] for each in sets["of_classes"]] == np.bincount(labels).tolist()
+    assert all(each["low"] < each["held"] < each["high"] and each["code"] is None for each in sets["of_classes"])
+    alone = kerasemble(*common, "--coverage-by-class", "--out", tmp_path / "f.keras")
+    assert alone.code == 2
+    assert "--coverage 0.95" in alone.err
+
+
 def test_metrics_that_are_asked_for_stand_in_the_table(kerasemble, files, tmp_path):
     models, metrics = [files / "a.keras", files / "b.h5"], ("--metric", "macro-f1", "--metric", "auc")
     np.save(tmp_path / "groups.npy", np.arange(300) // 3)

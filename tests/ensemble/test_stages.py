@@ -17,7 +17,7 @@ Y = (X[:, :3] + 0.7 * np.random.default_rng(1).normal(size=(600, 3))).argmax(axi
 NEW = np.random.default_rng(2).normal(size=(300, 6)).astype(np.float32)
 OUTPUTS = ("probabilities", "prediction_set", "abstain")
 CALIBRATORS = [ke.Temperature(), ke.VectorScaling(), ke.Isotonic()]
-SETS = [ke.ConformalSets(0.9, method) for method in ("lac", "aps", "raps")]
+SETS = [*(ke.ConformalSets(0.9, method) for method in ("lac", "aps", "raps")), ke.ConformalSets(0.9, by_class=True)]
 
 
 def teacher(seed, name):
@@ -41,7 +41,7 @@ def whole(models):
 
 
 @pytest.mark.parametrize("calibrator", CALIBRATORS, ids=repr)
-@pytest.mark.parametrize("sets", SETS, ids=lambda stage: stage.method)
+@pytest.mark.parametrize("sets", SETS, ids=lambda stage: f"{stage.method}{'-by-class' * stage.by_class}")
 def test_bare_keras_answers_as_numpy_does(models, tmp_path, calibrator, sets):
     ensemble = ke.Ensemble(models, ke.WeightedGeometricAverage(), calibrator, sets, ke.Abstain(0.2)).fit(X, Y)
     path = ensemble.save(tmp_path / "e.keras")
@@ -81,6 +81,17 @@ def test_what_stages_learned_is_trained_as_any_weight_and_taken_back(whole):
     assert names <= {layer.name for layer in model.layers}
     model.get_layer("stage_1_log_power").set_weights([np.array([[-1.0]], dtype=np.float32)])
     assert whole.trained(model).combiner.learned["stage_1_log_power"] == pytest.approx([-1.0])
+
+
+def test_15_10_thresholds_by_class_are_one_weight_of_the_plain_file(models, tmp_path):
+    ensemble = ke.Ensemble(models, None, ke.ConformalSets(0.9, by_class=True)).fit(X, Y)
+    path = ensemble.save(tmp_path / "e.keras")
+    (weights,) = keras.saving.load_model(path).get_layer("stage_1_threshold").get_weights()
+    np.testing.assert_allclose(weights[0], ensemble.combiner.learned["stage_1_threshold"], rtol=1e-6)
+    assert weights.shape == (1, 3)
+    again = ke.load(path)
+    assert again.combiner.combiner.stages == (ke.ConformalSets(0.9, by_class=True),)
+    np.testing.assert_array_equal(again.outputs(NEW)["prediction_set"], ensemble.outputs(NEW)["prediction_set"])
 
 
 def test_a_saved_ensemble_with_several_outputs_is_a_member_by_its_probabilities(whole, models, tmp_path):

@@ -7,8 +7,10 @@ import pytest
 
 import kerasemble as ke
 from kerasemble.combiners.chain import Chain
+from kerasemble.core.codes import Code
 from kerasemble.core.predictions import Predictions
 from kerasemble.evaluation.folds import make_folds
+from kerasemble.evaluation.score import score
 
 WEIGHTED = ke.WeightedGeometricAverage()
 STAGES = (ke.Temperature(), ke.ConformalSets(0.9), ke.Abstain(0.1))
@@ -46,7 +48,7 @@ def test_what_stages_do_is_what_a_loop_over_folds_finds(seen, labels, weighted):
     assert found.sets.shares == pytest.approx(
         [np.average(sets.sum(axis=1) == size, weights=weights) for size in range(4)]
     )
-    assert found.sets.held_by_class == pytest.approx(
+    assert [each.held for each in found.sets.of_classes] == pytest.approx(
         [np.average(sets[labels == k, k], weights=weights[labels == k]) for k in range(3)]
     )
     assert found.answered.coverage == pytest.approx(np.average(kept, weights=weights))
@@ -142,7 +144,7 @@ def test_groups_stay_whole_for_stages_and_classes_count_as_they_do_elsewhere(see
     report = ke.compare(seen, labels, ["average"], groups=groups, class_weight="balanced", stages=STAGES)
     (staged,) = report.analysis.staged
     assert 0.8 < staged.sets.held <= 1
-    by_class = np.array(staged.sets.held_by_class)
+    by_class = np.array([each.held for each in staged.sets.of_classes])
     # Balanced, each class counts the same.
     assert staged.sets.held == pytest.approx(by_class.mean())
 
@@ -154,3 +156,94 @@ def test_members_that_give_labels_only_may_be_followed_by_stages(seen, labels):
     assert staged.combiner == report.chosen.name
     assert 0.85 < staged.sets.held <= 1
     assert "The sets hold the true class in" in report.verdict
+
+
+def rare(rows, seed=0):
+    """Three members, and one row in ten of a class that none of them finds by itself."""
+    rng = np.random.default_rng(seed)
+    labels = (rng.random(rows) < 0.1).astype(int)
+    raw = np.exp(np.log([0.9, 0.1]) + np.eye(2)[labels] + 0.9 * rng.normal(size=(3, rows, 2)))
+    arrays = dict(zip("abc", raw / raw.sum(axis=-1, keepdims=True), strict=True))
+    return Predictions.from_arrays(arrays, classes=["well", "ill"]), labels
+
+
+def staged_sets(seen, labels, **options):
+    report = ke.compare(seen, labels, ["average"], stages=[options.pop("sets")], **options)
+    assert ke.Report.from_json(report.to_json()) == report
+    return report.analysis.staged[0].sets
+
+
+@pytest.mark.filterwarnings("ignore:.* of the rows are labelled well")
+def test_15_10_a_class_that_is_covered_surely_less_than_asked_for_is_named_with_its_numbers():
+    seen, labels = rare(1000)
+    sets = staged_sets(seen, labels, sets=ke.ConformalSets(0.9))
+    assert not sets.by_class
+    assert sets.low < sets.held < sets.high
+    well, ill = sets.of_classes
+    assert [(each.kind, each.name, each.rows) for each in (well, ill)] == [
+        ("class", "well", (labels == 0).sum()),
+        ("class", "ill", (labels == 1).sum()),
+    ]
+    assert (well.code, ill.code) == (None, Code.CLASS_UNDERCOVERED)
+    assert ill.held < ill.high < 0.8
+    assert sets.undercovered == (ill,)
+    assert sets.of_groups == ()
+    by_class = staged_sets(seen, labels, sets=ke.ConformalSets(0.9, by_class=True))
+    assert by_class.by_class
+    assert by_class.undercovered == ()
+    assert by_class.of_classes[1].held == pytest.approx(0.9, abs=0.06)
+
+
+@pytest.mark.filterwarnings("ignore::kerasemble.KerasembleWarning")  # that nearly all are of one class
+def test_15_10_few_rows_accuse_no_class():
+    seen, labels = rare(1000)
+    some = np.sort(np.concatenate([np.flatnonzero(labels == 0)[:200], np.flatnonzero(labels == 1)[:3]]))
+    sets = staged_sets(seen.rows(some), labels[some], sets=ke.ConformalSets(0.9))
+    assert sets.of_classes[1].rows == 3
+    assert sets.of_classes[1].held < 0.7
+    assert sets.undercovered == ()
+
+
+def test_15_10_coverage_by_group_is_said_where_groups_are_given():
+    seen, labels = rare(1200)
+    sites = np.array(["north", "south", "east", "west"])[np.arange(1200) % 4]
+    # One site has labels that nothing predicts.
+    odd = sites == "west"
+    labels = np.where(odd, np.random.default_rng(0).integers(0, 2, 1200), labels)
+    sets = staged_sets(seen, labels, sets=ke.ConformalSets(0.9), groups=sites)
+    assert [(each.kind, each.name, each.rows) for each in sets.of_groups] == [
+        ("group", name, 300) for name in ("east", "north", "south", "west")
+    ]
+    assert [each.code for each in sets.of_groups] == [None, None, None, Code.GROUP_UNDERCOVERED]
+    assert sets.of_groups[3] in sets.undercovered
+
+
+@pytest.mark.filterwarnings("ignore:.* of the rows are labelled well")
+def test_15_10_of_a_hundred_groups_that_are_covered_as_asked_none_is_accused():
+    seen, labels = rare(3000)
+    found = staged_sets(seen, labels, sets=ke.ConformalSets(0.9), groups=np.arange(3000) % 100)
+    assert len(found.of_groups) == 100
+    # Some are below by chance, each by itself.
+    assert any(each.high < 0.9 for each in found.of_groups)
+    assert all(each.code is None for each in found.of_groups)
+
+
+@pytest.mark.filterwarnings("ignore:.* of the rows are labelled well")
+def test_15_10_saved_ensembles_say_their_coverage_by_class_and_group():
+    seen, labels = rare(2000)
+    chain = Chain(ke.Average(), (ke.ConformalSets(0.9), ke.Abstain(0.2))).fit(seen.rows(slice(1000)), labels[:1000])
+    new, true = seen.rows(slice(1000, None)), labels[1000:]
+    answers = dict(zip(["e", "a"], [chain(new), new.values[0]], strict=True))
+    both = Predictions.from_arrays(answers, classes=["well", "ill"])
+    report = score(both, true, ["e"], groups=np.arange(1000) % 2, fitted={"e": chain})
+    (staged,) = report.analysis.staged
+    inside = chain.outputs(new)["prediction_set"][np.arange(1000), true]
+    assert [each.held for each in staged.sets.of_classes] == pytest.approx([inside[true == k].mean() for k in (0, 1)])
+    assert [each.held for each in staged.sets.of_groups] == pytest.approx([inside[k::2].mean() for k in (0, 1)])
+    assert staged.answered.low < staged.answered.wrong < staged.answered.high
+
+
+def test_15_10_a_risk_that_was_not_seen_is_not_said_to_be_none(make_members):
+    seen, labels = make_members(600, skills=(6.0, 6.0))
+    (staged,) = ke.compare(seen, labels, ["average"], stages=[ke.Abstain(0.1)]).analysis.staged
+    assert staged.answered.low <= staged.answered.wrong < staged.answered.high

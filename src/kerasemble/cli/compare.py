@@ -51,6 +51,7 @@ def compare(
     classes: list[str] | None,
     calibrate: str | None,
     coverage: float | None,
+    coverage_by_class: bool,
     abstain_risk: float | None,
     budget: float | None,
     max_members: int | None,
@@ -103,7 +104,7 @@ def compare(
             class_weight=class_weight,
             budget=budget,
             max_members=max_members,
-            stages=stages.choose_stages(calibrate, coverage, abstain_risk),
+            stages=stages.choose_stages(calibrate, coverage, abstain_risk, coverage_by_class=coverage_by_class),
         )
     save_report(found, report, images, overwrite=overwrite)
     print_report(found, as_json=as_json, quiet=quiet)

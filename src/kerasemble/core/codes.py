@@ -15,3 +15,12 @@ class Code(enum.StrEnum):
 
     INVALID = "invalid-input"
     PREDICT_DIFFERS = "predict-differs"
+
+    # Of stages: what was learned from too few rows, and what holds less often than was asked for.
+    SETS_TOO_FEW_ROWS = "sets-too-few-rows"
+    SETS_TOO_FEW_ROWS_OF_A_CLASS = "sets-too-few-rows-of-a-class"
+    SETS_BY_CLASS_NEED_LAC = "sets-by-class-need-lac"
+    COVERAGE_MISSING = "coverage-missing"
+    CLASS_UNDERCOVERED = "class-undercovered"
+    GROUP_UNDERCOVERED = "group-undercovered"
+    NOTHING_ANSWERED = "nothing-answered"

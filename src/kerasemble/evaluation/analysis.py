@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Literal, TypeAlias
 
+from kerasemble.core.codes import Code
+
 Table: TypeAlias = tuple[tuple[float, ...], ...]
 
 
@@ -173,6 +175,29 @@ class Slice:
 
 
 @dataclasses.dataclass(frozen=True)
+class Covered:
+    """How often the prediction sets of some of the rows hold the true class.
+
+    Args:
+        kind: whether the rows have their true class or their group in common.
+        name: of the class or the group.
+        rows: how many.
+        held: how often their sets hold the true class.
+        low: end of the 95 % interval of that.
+        high: the other end.
+        code: `CLASS_UNDERCOVERED` or `GROUP_UNDERCOVERED` where that is surely less often than asked for; else None.
+    """
+
+    kind: Literal["class", "group"]
+    name: str
+    rows: int
+    held: float
+    low: float
+    high: float
+    code: Code | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class Sets:
     """What prediction sets do on rows that nothing they come from has seen.
 
@@ -181,14 +206,28 @@ class Sets:
         held: how often they did, as a share of the rows.
         size: mean number of classes in a set.
         shares: (classes + 1,) share of the sets that hold no class, one class, two, ...
-        held_by_class: (classes,) how often the sets of a class's rows hold it; None where it has no rows.
+        by_class: whether that was asked for each class, and not only for the mean of all rows.
+        low: end of the 95 % interval of `held`.
+        high: the other end.
+        of_classes: the same for the rows of each class that occurs, in the order of classes.
+        of_groups: likewise of each group; empty where there are none.
     """
 
     asked: float
     held: float
     size: float
     shares: tuple[float, ...]
-    held_by_class: tuple[float | None, ...]
+    by_class: bool = False
+    low: float = 0.0
+    high: float = 1.0
+    of_classes: tuple[Covered, ...] = ()
+    of_groups: tuple[Covered, ...] = ()
+
+    @property
+    def undercovered(self) -> tuple[Covered, ...]:
+        """The classes and the groups that are surely covered less often than asked for, the least often first."""
+        surely = (each for each in (*self.of_classes, *self.of_groups) if each.code is not None)
+        return tuple(sorted(surely, key=lambda each: each.held))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -200,12 +239,16 @@ class Answered:
         confidence: how surely.
         coverage: share of the rows that are answered.
         wrong: share of these that are wrong; None where none is answered.
+        low: end of the 95 % interval of that; likewise.
+        high: the other end; likewise.
     """
 
     risk: float
     confidence: float
     coverage: float
     wrong: float | None
+    low: float | None = None
+    high: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

@@ -260,7 +260,8 @@ def _score_stages(
     """Return what the stages of what is taken do, and its answers as stages that are added calibrate them."""
     if not isinstance(recipe, Chain) or not recipe.stages:
         return (), None
-    staged, calibrated = score_stages(recipe, subject.name, added, plan.rows, plan.folds)
+    groups = None if plan.rows.groups is None or plan.groups is None else (plan.rows.groups, plan.groups)
+    staged, calibrated = score_stages(recipe, subject.name, added, plan.rows, plan.folds, groups)
     return (staged,), calibrated
 
 

@@ -73,7 +73,7 @@ def score(
     table = Table(rows, members, combined, best, None, mean, picks)
     chosen = min(table.entries, key=lambda each: losses[each.name])
     found, left_out = metrics_of(metrics, rows.predictions, rows.labels)
-    staged = _staged(every, ensembles, fitted or {})
+    staged = _staged(every, ensembles, fitted or {}, names)
     report = report_of(table, Shown(best, chosen), found, as_costs(None, rows.predictions), names, 0, staged)
     asked = asked_for(metrics, found)
     report = dataclasses.replace(report, warnings=(*report.warnings, *left_out), asked=asked)
@@ -88,10 +88,13 @@ def score(
     return dataclasses.replace(report, decision=decision, verdict=" ".join(said))
 
 
-def _staged(rows: Rows, ensembles: Sequence[str], fitted: Mapping[str, FittedCombiner]) -> tuple[Staged, ...]:
+def _staged(
+    rows: Rows, ensembles: Sequence[str], fitted: Mapping[str, FittedCombiner], groups: Sequence[str] | None
+) -> tuple[Staged, ...]:
     """Return what the stages of each ensemble do."""
+    grouped = None if rows.groups is None or groups is None else (rows.groups, groups)
     found = [
-        score_fitted_stages(fitted[entry.name], entry.name, entry.answers[0], rows)
+        score_fitted_stages(fitted[entry.name], entry.name, entry.answers[0], rows, grouped)
         for entry in as_members(rows.predictions)
         if entry.name in ensembles and entry.name in fitted
     ]

@@ -115,7 +115,10 @@ def test_images_that_are_fewer_than_the_rows_are_refused(full):
 
 def test_what_stages_do_stands_on_the_page_before_and_after(page, staged):
     text, (found,) = page("staged"), staged.analysis.staged
-    assert f"they do in {100 * found.sets.held:.1f} %, with {found.sets.size:.2f} classes on average" in text
+    assert f"they do in {100 * found.sets.held:.1f} % (95 % interval {100 * found.sets.low:.1f} to" in text
+    assert f"with {found.sets.size:.2f} classes on average" in text
+    for each in found.sets.of_classes:
+        assert f"<td>{each.rows}</td><td>{100 * each.held:.1f} %</td><td>{100 * each.low:.1f} to" in text
     for size, share in enumerate(found.sets.shares):
         assert (f'<th scope="row">{size}</th><td>{100 * share:.1f} %</td>' in text) == (share > 0)
     assert f"<dd>{100 * found.answered.coverage:.1f} %</dd>" in text

@@ -12,10 +12,14 @@ import numpy.typing as npt
 from kerasemble.combiners.fitted import Fit, Learned
 from kerasemble.combiners.stages.base import Combined, Stage, check_share
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary
+from kerasemble.core.codes import Code
+from kerasemble.core.errors import Sentence
 from kerasemble.core.row_weights import RowWeights, effective_rows
 
 # Abstain from whatever has more doubt than this: from every row.
 _FROM_ALL = -1.0
+# Of a number of rows, more than floats lose of it.
+_ROUNDING = 1e-9
 
 
 @final
@@ -25,10 +29,14 @@ class Abstain(Stage):
 
     From probabilities (samples, ..., classes) to bool (samples, ...): true where 1 - max_c p_c is above a threshold.
     Of the rows that are answered at most a share `risk` is wrong; the labelled rows are as unlucky as to let that fail
-    in at most a share 1 - `confidence` of all draws of them. The threshold is that of the most answers for which this
-    is so, found by halving among those with answers enough to show it; the binomial bound is divided among the
-    log2(rows) thresholds that are looked at. Where rows have weights they count as effective ones, (sum of
-    weights)**2 / sum of squared weights, each with its share of that number.
+    in at most a share 1 - `confidence` of all draws of them. Thresholds are tested from the surest rows to the most
+    doubtful, each against the binomial hypothesis that more than `risk` is wrong below it, and the last that is
+    rejected is taken. In such a fixed sequence each test may err as often as the whole, since a threshold is tested
+    only once the one before it is rejected. Rows that are sure and wrong would end it early, so it begins at several
+    numbers of rows, with a share of 1 - `confidence` each: half of it where one mistake is allowed, the rest where
+    there are twice as many rows, four times, ... A test takes with it the shares of all beginnings since the last
+    that failed. That holds where doubtful rows are wrong no less often than sure ones. Where rows have weights they count as effective ones, (sum of weights)**2 / sum of squared weights,
+    each with its share of that number.
 
     Args:
         risk: the share of wrong answers that is allowed.
@@ -45,7 +53,8 @@ class Abstain(Stage):
         [False, True, False]
 
     Reference:
-        Geifman and El-Yaniv 2017, NeurIPS.
+        Angelopoulos, Bates, Candes, Jordan and Lei 2025, Annals of Applied Statistics 19(2), "Learn then test";
+        Wiens 2003, Pharmaceutical Statistics 2(3), for sequences that begin again.
     """
 
     output: ClassVar[str | None] = "abstain"
@@ -71,7 +80,7 @@ class Abstain(Stage):
                 f"No threshold keeps the risk below {self.risk:g} with confidence {self.confidence:g} on these "
                 f"{len(labels)} rows, so every row is abstained from. Give more labelled rows, or allow more risk."
             )
-            return Fit({"threshold": np.array([_FROM_ALL])}, warnings=(none,))
+            return Fit({"threshold": np.array([_FROM_ALL])}, warnings=(Sentence(none, Code.NOTHING_ANSWERED),))
         # Halfway to the next, where rounding moves no row across; beyond the last, where no row was.
         following = levels[best + 1] if best + 1 < len(levels) else 1.0
         return Fit({"threshold": np.array([(levels[best] + following) / 2])})
@@ -87,19 +96,38 @@ class Abstain(Stage):
         return f"abstaining from {where} (risk {self.risk:g})"
 
     def _search(self, answered: npt.NDArray[np.float64], errors: npt.NDArray[np.float64]) -> int | None:
-        """Return the last place (levels,) that was looked at and keeps the risk, None where none does."""
-        looks = max(1, int(np.ceil(np.log2(len(answered) + 1))))
-        chance = (1 - self.confidence) / looks
-        # Below so many answers not even those without a mistake show the risk, so there is nothing to look for.
-        low = int(np.searchsorted(answered, np.log(chance) / np.log(1 - self.risk)))
-        high, best = len(answered) - 1, None
-        while low <= high:
-            middle = (low + high + 1) // 2
-            if _upper_bound(errors[middle], answered[middle], chance) <= self.risk:
-                best, low = middle, middle + 1
+        """Return the last place (levels,) that keeps the risk by the tests, None where none does."""
+        chances = self._beginnings(answered)
+        chance, best = 0.0, None
+        for place, p in enumerate(_chance_of(errors, answered, self.risk).tolist()):
+            chance += chances.get(place, 0.0)
+            if p <= chance:
+                best = place
             else:
-                high = middle - 1
+                chance = 0.0
         return best
+
+    def _beginnings(self, answered: npt.NDArray[np.float64]) -> dict[int, float]:
+        """Return the places (levels,) where a sequence of tests begins, each with the chance that it may err with.
+
+        They follow from how many rows are answered, not from which of them are wrong.
+        """
+        most, chance = answered[-1], 1 - self.confidence
+        # One mistake, or none where there are too few rows for one, or all of the chance where even that is too much.
+        tries = ((1, chance / 2), (0, chance / 2), (0, chance))
+        starts = ((_rows_needed(errors, self.risk, share), share) for errors, share in tries)
+        first, share = next(((rows, share) for rows, share in starts if rows <= most), (np.inf, 0.0))
+        if not share:
+            return {}
+        doublings = int(np.ceil(np.log2(most / first)))
+        others = first * 2.0 ** np.arange(1, doublings)
+        shares = [share if others.size else chance, *np.full(others.size, (chance - share) / max(1, others.size))]
+        places: dict[int, float] = {}
+        for rows, part in zip((first, *others), shares, strict=True):
+            # Less what rounding takes from a whole number of rows.
+            place = int(np.searchsorted(answered, rows * (1 - _ROUNDING)))
+            places[place] = places.get(place, 0.0) + part
+        return places
 
 
 def _doubt(probabilities: Tensor, xp: Vocabulary) -> Tensor:
@@ -107,11 +135,25 @@ def _doubt(probabilities: Tensor, xp: Vocabulary) -> Tensor:
     return xp.sum(xp.sort(probabilities, axis=-1)[..., :-1], axis=-1)
 
 
-def _upper_bound(errors: float, rows: float, chance: float) -> float:
-    """Return the error rate above which so few errors among the rows have less than this chance.
+def _chance_of(errors: npt.NDArray[np.float64], rows: npt.NDArray[np.float64], risk: float) -> npt.NDArray[np.float64]:
+    """Return the binomial chance of so few errors among the rows, were the risk this: the p-value of more than it.
 
-    That of Clopper and Pearson 1934, Biometrika 26(4), which is defined between whole numbers too.
+    Of numbers between whole ones it is what the beta distribution has there. It is above zero.
     """
-    from scipy.special import betaincinv
+    from scipy.special import betainc
 
-    return 1.0 if errors >= rows else float(betaincinv(errors + 1, rows - errors, 1 - chance))
+    right = rows - errors
+    chance = betainc(np.where(right > 0, right, 1.0), errors + 1, 1 - risk)
+    return np.maximum(np.where(right > 0, chance, 1.0), np.finfo(np.float64).tiny)
+
+
+def _rows_needed(errors: int, risk: float, chance: float) -> float:
+    """Return the number of rows at which so few errors have no more than this chance under the risk."""
+    from scipy.optimize import brentq
+
+    # So many rows without a mistake are the fewest that do, and one mistake more takes fewer than five times as many.
+    fewest = float(np.log(chance) / np.log(1 - risk))
+    if not errors:
+        return fewest
+    count = np.array(errors, dtype=np.float64)
+    return float(brentq(lambda rows: float(_chance_of(count, rows, risk)) - chance, fewest, 5 * fewest + 10))

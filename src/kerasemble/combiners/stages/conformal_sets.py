@@ -13,8 +13,9 @@ import numpy.typing as npt
 
 from kerasemble.combiners.fitted import Fit, Learned
 from kerasemble.combiners.stages.base import Combined, Stage, check_share
-from kerasemble.core.arrays import IntArray, Tensor, Vocabulary
-from kerasemble.core.errors import KerasembleError
+from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, first
+from kerasemble.core.codes import Code
+from kerasemble.core.errors import KerasembleError, Sentence
 from kerasemble.core.row_weights import RowWeights, effective_rows
 
 METHODS = ("lac", "aps", "raps")
@@ -39,14 +40,20 @@ class ConformalSets(Stage):
     are drawn as those were, whatever the model. Where rows have weights they count as effective ones, (sum of
     weights)**2 / sum of squared weights, each with its share of that number.
 
+    That is a mean over all rows: a rare class may be covered far less often. With `by_class` each class has a threshold
+    of its own, from its own rows, so the coverage holds for the rows of each class. A class with fewer than coverage /
+    (1 - coverage) rows is in every set, with a warning. A class that is tied with one that is in may then be out.
+
     Args:
         coverage: how often the true class must be in the set.
         method: "lac", "aps" or "raps".
         penalty: of each rank beyond `allowed`, for "raps".
         allowed: how many classes are not penalised, for "raps".
+        by_class: whether the coverage holds for each class, and not only for the mean of all rows; with "lac" alone,
+            whose sets are then the smallest that do so.
 
     Raises:
-        KerasembleError: an option is out of its range.
+        KerasembleError: an option is out of its range, or `by_class` goes with another method than "lac".
 
     Example:
         >>> from kerasemble import Average, Chain, ConformalSets, Predictions
@@ -65,6 +72,7 @@ class ConformalSets(Stage):
     method: str = "lac"
     penalty: float = 0.1
     allowed: int = 2
+    by_class: bool = False
 
     def __post_init__(self) -> None:
         """Refuse options out of their range."""
@@ -78,23 +86,24 @@ class ConformalSets(Stage):
         if not isinstance(self.allowed, numbers.Integral) or isinstance(self.allowed, bool) or self.allowed < 0:
             msg = f"allowed must be a whole number, not negative. Received: allowed={self.allowed!r}."
             raise KerasembleError(msg)
+        if not isinstance(self.by_class, bool):
+            msg = f"by_class must be True or False. Received: by_class={self.by_class!r}."
+            raise KerasembleError(msg)
+        if self.by_class and self.method != "lac":
+            msg = f"Coverage by class needs method='lac'. Received: by_class=True, method={self.method!r}. Give 'lac'."
+            raise KerasembleError(msg, code=Code.SETS_BY_CLASS_NEED_LAC)
 
     def learn(self, probabilities: Combined, labels: IntArray, weights: RowWeights) -> Fit:
-        """Return the support that a class needs to be in."""
-        support = self._of_true(probabilities, labels)
-        rows = effective_rows(weights)
-        order = np.argsort(-support, kind="stable")
-        reached = np.cumsum(weights[order]) / weights.sum() * rows
-        # Less what rounding adds to a whole number of rows.
-        enough = np.flatnonzero(reached >= self.coverage * (rows + 1) - 1e-9 * rows)
-        if enough.size:
-            return Fit({"threshold": support[order[enough[:1]]]})
-        needed = math.ceil(self.coverage / (1 - self.coverage) - 1e-9)
-        few = (
-            f"Sets of coverage {self.coverage:g} need {needed} labelled rows. There are {rows:.3g}, so every class "
-            "is in every set. Give more rows, or ask for less coverage."
-        )
-        return Fit({"threshold": np.array([-2.0 - self.penalty * probabilities.shape[1]])}, warnings=(few,))
+        """Return the support that a class needs to be in: one number, or (classes,) one for each class."""
+        support, classes = self._of_true(probabilities, labels), probabilities.shape[1]
+        part = labels if self.by_class else np.zeros_like(labels)
+        order = np.argsort(part, kind="stable")
+        ends = np.searchsorted(part[order], np.arange(1, classes if self.by_class else 1))
+        found = [self._threshold(support[rows], weights[rows]) for rows in np.split(order, ends)]
+        # Below all that a class can have: it is always in.
+        threshold = np.array([-2.0 - self.penalty * classes if each is None else each for each in found])
+        few = np.flatnonzero([each is None for each in found])
+        return Fit({"threshold": threshold}, warnings=self._too_few(few, effective_rows(weights)))
 
     def apply(self, probabilities: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:
         """Return which classes are in."""
@@ -119,7 +128,35 @@ class ConformalSets(Stage):
     def describe(self, learned: Learned) -> str:
         """Return the coverage and the method."""
         del learned
-        return f"prediction sets of coverage {self.coverage:g} ({self.method})"
+        return f"prediction sets of coverage {self.coverage:g}{' by class' * self.by_class} ({self.method})"
+
+    def _threshold(self, support: npt.NDArray[np.float64], weights: RowWeights) -> float | None:
+        """Return the support that enough of the rows reach, None where there are too few rows."""
+        if not len(support):
+            return None
+        rows = effective_rows(weights)
+        order = np.argsort(-support, kind="stable")
+        reached = np.cumsum(weights[order]) / weights.sum() * rows
+        # Less what rounding adds to a whole number of rows.
+        enough = np.flatnonzero(reached >= self.coverage * (rows + 1) - 1e-9 * rows)
+        return float(support[order[enough[0]]]) if enough.size else None
+
+    def _too_few(self, few: IntArray, rows: float) -> tuple[str, ...]:
+        """Return a sentence where all rows, or those of some classes by their indices, are too few."""
+        if not few.size:
+            return ()
+        needed = math.ceil(self.coverage / (1 - self.coverage) - 1e-9)
+        if not self.by_class:
+            text = (
+                f"Sets of coverage {self.coverage:g} need {needed} labelled rows. There are {rows:.3g}, so every class "
+                "is in every set. Give more rows, or ask for less coverage."
+            )
+            return (Sentence(text, Code.SETS_TOO_FEW_ROWS),)
+        text = (
+            f"Sets of coverage {self.coverage:g} by class need {needed} labelled rows of each class. Classes with "
+            f"fewer are in every set: {first(few)} (counted from 0). Give more rows of these, or ask for less coverage."
+        )
+        return (Sentence(text, Code.SETS_TOO_FEW_ROWS_OF_A_CLASS),)
 
     def _of_true(self, probabilities: Combined, labels: IntArray) -> npt.NDArray[np.float64]:
         """Return the support of the true class (samples,): the largest threshold at which it is in."""

@@ -47,7 +47,7 @@ def content_of(report: Report, images: Any = None) -> dict[str, Any]:  # noqa: A
         "final": _final(report),
         "of": lambda staged: "" if staged.combiner == report.chosen.name else f" of {staged.combiner}",
         "set_sizes": _set_sizes,
-        "held_by_class": partial(_held_by_class, () if analysis is None else analysis.classes),
+        "covered": _covered,
         "figures": _figures(analysis),
         "confusion": None if analysis is None else _confusion(analysis),
         "diversity": [] if analysis is None or analysis.diversity is None else _diversity(analysis.diversity),
@@ -169,10 +169,16 @@ def _set_sizes(staged: Staged) -> list[tuple[str, float]]:
     return [*sizes, (f"{_MOST_SIZES} or more", more)] if more else sizes
 
 
-def _held_by_class(classes: Sequence[str], staged: Staged) -> list[tuple[str, float]]:
-    """Return how often sets hold the true class, by class, the least often first."""
-    pairs = zip(classes, () if staged.sets is None else staged.sets.held_by_class, strict=False)
-    return sorted(((name, share) for name, share in pairs if share is not None), key=lambda pair: pair[1])
+def _covered(staged: Staged) -> list[dict[str, Any]]:
+    """Return tables of how often sets hold the true class, by class and by group, the least often first."""
+    if staged.sets is None:
+        return []
+    parts = (("by class", "true class", staged.sets.of_classes), ("by group", "group", staged.sets.of_groups))
+    return [
+        {"title": title, "of": of, "rows": sorted(covered, key=lambda each: each.held)}
+        for title, of, covered in parts
+        if covered
+    ]
 
 
 def _confusion(analysis: Analysis) -> dict[str, Any]:
