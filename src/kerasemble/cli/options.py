@@ -134,7 +134,12 @@ quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors, an
 # How data is read, whatever it is.
 reading = (image_size, label, features, row_id)
 # How members and combiners are compared.
-comparison = (budget, max_members, class_weight, groups, metrics, cv, repeats, seed, report)
+select_by = click.option(
+    "--select-by",
+    metavar="METRIC",
+    help="What the choice and the verdict go by: 'log loss' (the default), brier, accuracy or 'balanced accuracy'.",
+)
+comparison = (budget, max_members, class_weight, groups, metrics, cv, repeats, seed, select_by, report)
 
 
 def shared(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:

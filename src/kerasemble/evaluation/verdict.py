@@ -162,6 +162,9 @@ def of_stages(report: Report) -> list[str]:
                 f"{whose}The sets hold the true class in {sets.held:.1%} of the rows ({sets.asked:.1%} asked for), by "
                 f"{sets.size:.2f} classes on average."
             )
+            if sets.undercovered:
+                shown = ", ".join(f"{each.kind} {each.name} {each.held:.1%}" for each in sets.undercovered[:_FEW])
+                said.append(f"{whose}That is surely less than asked for of {shown}.")
         if staged.answered is not None:
             said.append(whose + _answered(staged.answered))
     return said
