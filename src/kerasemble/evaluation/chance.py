@@ -23,8 +23,8 @@ class Chance(NamedTuple):
     Args:
         accuracy: the mean over classes of the share that is right.
         low: its lower 97.5 % bound.
-        high: the upper 97.5 % bound of the best of them, in this order of the columns or in the one that the labels
-            speak for.
+        high: its upper 97.5 % bound.
+        highest: that of the best of them, in this order of the columns or in the one that the labels speak for.
         blind: the accuracy of the same answers on rows in any order.
         above: by how many standard deviations the answers are right more often than blindly.
         informed: by how many they tell of the labels, in whatever order the columns are.
@@ -33,6 +33,7 @@ class Chance(NamedTuple):
     accuracy: float
     low: float
     high: float
+    highest: float
     blind: float
     above: float
     informed: float
@@ -68,12 +69,14 @@ def compared(members: Sequence[Answers], labels: IntArray) -> Chance:
     right = np.mean([each.hits for each in members], axis=0)
     blind = np.mean([each.blind for each in members], axis=0)
     most = max(balanced(hit, labels) for each in members for hit in (each.hits, each.reordered))
+    low, high = bounds(balanced(right, labels), labels)
     said = np.mean([each.told for each in members], axis=0)
     size = float(np.sqrt(said @ said))
     return Chance(
         accuracy=balanced(right, labels),
-        low=bounds(balanced(right, labels), labels)[0],
-        high=bounds(most, labels)[1],
+        low=low,
+        high=high,
+        highest=bounds(most, labels)[1],
         blind=balanced(blind, labels),
         above=strength(right - blind, labels, np.bincount(labels)),
         informed=float(said.sum()) / size if size else 0.0,

@@ -21,8 +21,9 @@ from kerasemble.evaluation.proposals import verified
 _INFORMED = 3.5
 # Of several members one may well tell more by chance.
 _ANY_INFORMED = 4.0
-# Of a single member it is also told by its own 97.5 % bound.
-_TOLD = 1.96
+# What lies between this (one in forty) and that can hardly be told from chance: of all members it is said where they
+# are at most so much above it, of one beside others where these are surely better.
+_TOLD, _SLIGHT = 1.96, 0.15
 # A member has nothing to do with the labels where it surely is no more than this above chance.
 _NOTHING = 0.05
 # Rows of a class on the mean, and in all, below which a poor set of members and shuffled labels look alike.
@@ -30,8 +31,6 @@ _ENOUGH_OF_CLASS, _ENOUGH = 10, 40
 # Rows below which a single poor member is not told from one whose rows are shuffled: of 40 X-rays a member that is
 # right in 77 % was taken for shuffled in one case of three, of 100 in none.
 _ENOUGH_FOR_ONE = 100
-# A member that is right in twice as many rows as chance stays above this in 99 cases of 100 (200 rows, ten classes).
-_NO_BETTER = 1.0
 
 
 class _Seen(NamedTuple):
@@ -63,7 +62,8 @@ def misread(
     if enough and seen and not found:
         together = compared([each.answers for each in seen], labels)
         apart = [compared([each.answers], labels) for each in seen]
-        if together.told < _INFORMED and max(each.told for each in apart) < _ANY_INFORMED:
+        near = together.told < _TOLD or together.highest < together.blind + _SLIGHT
+        if near and together.told < _INFORMED and max(each.told for each in apart) < _ANY_INFORMED:
             return [_of_labels(together, apart, len(labels))]
     return found if len(labels) < _ENOUGH_FOR_ONE else [*found, *_of_members(seen, labels, enough=enough)]
 
@@ -97,14 +97,14 @@ def _of_labels(together: Chance, apart: Sequence[Chance], samples: int) -> Findi
     share = f"{low:.0%}" if len(apart) == 1 else f"{low:.0%} to {high:.0%}"
     remedy = "Are the labels in the order of the rows?"
     figures = _figures(together, samples)
-    if together.high < together.blind + _NOTHING:
+    if together.highest < together.blind + _NOTHING:
         evidence = (
             f"No member's answers have to do with the labels of {samples} rows, in any order of the classes: balanced "
-            f"accuracy of {share}, {together.high:.0%} at most (97.5 % bound), and {together.blind:.0%} by chance."
+            f"accuracy of {share}, {together.highest:.0%} at most (97.5 % bound), and {together.blind:.0%} by chance."
         )
         return Finding(Code.LABELS_UNRELATED, evidence, remedy, figures=figures)
     evidence = (
-        f"The members can hardly be told from chance on {samples} rows: balanced accuracy of {share}, and "
+        f"The members {_hardly(together)} be told from chance on {samples} rows: balanced accuracy of {share}, and "
         f"{together.blind:.0%} by chance."
     )
     return Finding(Code.LABELS_NEAR_CHANCE, evidence, f"{remedy} If so, more rows would tell.", figures=figures)
@@ -126,31 +126,34 @@ def _of_member(name: str, own: Chance, best: Chance, samples: int, *, enough: bo
     figures = {**_figures(own, samples), "best": best.accuracy}
     remedy = "Are its rows in this order, and is it trained?"
     if enough and own.told < _INFORMED:
-        if own.high < own.blind + _NOTHING:
+        if own.highest < own.blind + _NOTHING:
             evidence = (
                 f"The answers of member '{name}' have nothing to do with the labels of {samples} rows, in any order of "
-                f"its classes: balanced accuracy of {own.accuracy:.0%}, {own.high:.0%} at most (97.5 % bound), and "
+                f"its classes: balanced accuracy of {own.accuracy:.0%}, {own.highest:.0%} at most (97.5 % bound), and "
                 f"{own.blind:.0%} by chance; another member {best.accuracy:.0%}."
             )
             return Finding(Code.UNRELATED, evidence, remedy, name, figures=figures)
-        if own.told < _TOLD or own.high < best.low:
-            hardly = "cannot" if own.told < _TOLD else "can hardly"
+        if own.told < _TOLD or own.highest < best.low:
             evidence = (
-                f"Member '{name}' {hardly} be told from chance on {samples} rows: balanced accuracy of "
+                f"Member '{name}' {_hardly(own)} be told from chance on {samples} rows: balanced accuracy of "
                 f"{own.accuracy:.0%} ({own.low:.0%} to {own.high:.0%}), and {own.blind:.0%} by chance; the best member "
                 f"{best.accuracy:.0%}."
             )
             return Finding(Code.NEAR_CHANCE, evidence, remedy, name, figures=figures)
-    if own.above >= _NO_BETTER:
+    if own.high >= own.blind + _NOTHING:
         return None
     evidence = (
-        f"Member '{name}' is no better than chance: balanced accuracy of {own.accuracy:.0%} on {samples} rows, and "
-        f"{own.blind:.0%} by chance."
+        f"Member '{name}' is no better than chance: balanced accuracy of {own.accuracy:.0%} on {samples} rows, "
+        f"{own.high:.0%} at most (97.5 % bound), and {own.blind:.0%} by chance."
     )
     remedy = "Look at its preprocessing and the order of its classes, or leave it out."
     return Finding(Code.BELOW_CHANCE, evidence, remedy, name, figures=figures)
 
 
+def _hardly(chance: Chance) -> str:
+    return "cannot" if chance.told < _TOLD else "can hardly"
+
+
 def _figures(chance: Chance, samples: int) -> dict[str, float]:
-    own = {"accuracy": chance.accuracy, "low": chance.low, "high": chance.high, "chance": chance.blind}
-    return {"rows": samples, **own, "deviations": chance.told}
+    own = {"accuracy": chance.accuracy, "low": chance.low, "high": chance.high, "highest": chance.highest}
+    return {"rows": samples, **own, "chance": chance.blind, "deviations": chance.told}

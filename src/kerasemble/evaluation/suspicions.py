@@ -151,7 +151,8 @@ def _shift(predictions: Predictions, labels: IntArray) -> Finding | None:
         return None
 
     def judge(others: IntArray, rows: IntArray) -> Hits:
-        return means[max(means, key=lambda each: float(means[each][others].mean()))][rows]
+        best = max(means, key=lambda each: float(means[each][others].mean()))
+        return np.asarray(means[best][rows], dtype=np.float64)
 
     return verified(_shifted(shift, gain), means[0], held_out(judge, labels), labels)
 
