@@ -16,7 +16,7 @@ import json
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -26,8 +26,9 @@ import pools
 import untrained
 
 from kerasemble.core.arrays import softmax
+from kerasemble.core.codes import Code
 from kerasemble.core.metrics import hits
-from kerasemble.core.outputs import diagnose
+from kerasemble.core.outputs import look_at
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.tasks import Task
 from kerasemble.evaluation.class_order import find_background
@@ -39,6 +40,9 @@ ROWS = (20, 50, 200)  # for each class
 CLEAN_ROWS = (5, 10, *ROWS)
 VOTES = ("cifar-votes", *(f"aerial-votes-{fold}" for fold in range(1, pools.FOLDS + 1)))
 GOAL, ALARMS = 0.99, 0.01
+# Said of a member, and of all of them, whose answers have nothing to do with the labels, or cannot be told from chance.
+UNRELATED = {Code.UNRELATED, Code.NEAR_CHANCE}
+LABELS = {Code.LABELS_UNRELATED, Code.LABELS_NEAR_CHANCE}
 
 
 class Known(NamedTuple):
@@ -117,9 +121,9 @@ def orders(classes: int, rng: np.random.Generator) -> dict[str, np.ndarray]:
     }
 
 
-def of_member(found: tuple[Finding, ...], fault: str, name: str | None) -> list[Finding]:
-    """Return the findings of a fault of a member."""
-    return [each for each in found if each.fault == fault and each.member == name]
+def of_member(found: tuple[Finding, ...], codes: Collection[Code], name: str | None) -> list[Finding]:
+    """Return the findings of a member, or of the labels where `name` is None, that have one of these codes."""
+    return [each for each in found if each.code in codes and each.member == name]
 
 
 def as_good(member: Known, group: Group, order: np.ndarray, proposed: list[str]) -> bool:
@@ -157,18 +161,18 @@ def in_members(group: Group, seeds: int) -> Iterator[Outcome]:
                     return suspicions(predictions({**peers, member.name: values}, group), labels)  # noqa: B023  # as above
 
                 for fault, order in orders(group.classes, rng).items():
-                    found = of_member(said(mine[:, order]), "class order", member.name)
+                    found = of_member(said(mine[:, order]), {Code.CLASS_ORDER}, member.name)
                     right = bool(found) and as_good(member, group, order, found[0].options["classes"])
                     yield outcome(fault, found=right)
                 shuffled = said(mine[rng.permutation(len(mine))])
                 yield outcome(
-                    "rows of a member shuffled", found=bool(of_member(shuffled, "rows in another order", member.name))
+                    "rows of a member shuffled", found=bool(of_member(shuffled, UNRELATED, member.name))
                 )
                 constant = said(np.tile(mine[:1], (len(mine), 1)))
-                yield outcome("constant member", found=bool(of_member(constant, "constant", member.name)))
+                yield outcome("constant member", found=bool(of_member(constant, {Code.CONSTANT}, member.name)))
                 if not group.votes or len(labels) >= 100:
                     twice = suspicions(predictions({**peers, member.name: mine, "copy": mine}, group), labels)
-                    yield outcome("duplicate", found=bool(of_member(twice, "duplicate", "copy")))
+                    yield outcome("duplicate", found=bool(of_member(twice, {Code.DUPLICATE}, "copy")))
 
 
 def in_labels(group: Group, seeds: int) -> Iterator[Outcome]:
@@ -183,17 +187,17 @@ def in_labels(group: Group, seeds: int) -> Iterator[Outcome]:
             chosen = [able[i] for i in rng.permutation(len(able))[:4]]
             seen = predictions({each.name: each.values[index] for each in chosen}, group)
             labels = group.labels[index]
-            faults = {"labels shuffled": (rng.permutation(labels), "labels shuffled")}
+            faults = {"labels shuffled": (rng.permutation(labels), LABELS)}
             if group.classes > 2:
-                faults["labels shifted by one"] = ((labels + rng.choice([-1, 1])) % group.classes, "labels shifted")
-            for fault, (wrong, word) in faults.items():
+                faults["labels shifted by one"] = ((labels + rng.choice([-1, 1])) % group.classes, {Code.LABELS_SHIFTED})
+            for fault, (wrong, codes) in faults.items():
                 found = suspicions(seen, wrong)
-                right = bool(of_member(found, word, None)) and not [each for each in found if each.options]
+                right = bool(of_member(found, codes, None)) and not [each for each in found if each.options]
                 yield Outcome(fault, group.name, rows, "good", right)
 
 
 def outputs(group: Group, members: list[doubtful.Doubtful], seeds: int) -> Iterator[Outcome]:
-    """Give what is not probabilities to `diagnose`."""
+    """Give what is not probabilities to `look_at`."""
     for member, known in zip(members, group.members, strict=True):
         for rows in ROWS:
             if rows * group.classes > len(group.labels):
@@ -212,7 +216,7 @@ def outputs(group: Group, members: list[doubtful.Doubtful], seeds: int) -> Itera
                 }
                 for kind, values in kinds.items():
                     words = band(known.accuracy, group.classes)
-                    found = diagnose(values).kind
+                    found = look_at(values, member.name).kind
                     yield Outcome(f"{kind} as probabilities", group.name, rows, words, found == kind)
                     refused = found != "probabilities"
                     yield Outcome(f"{kind} as probabilities: refused", group.name, rows, words, refused)
@@ -249,7 +253,7 @@ def leaks(group: Group, members: list[doubtful.Doubtful], seeds: int) -> Iterato
                 peers = {able[i].name: able[i].values[index] for i in rng.permutation(len(able))[:3]}
                 values = softmax(member.logits[index].astype(np.float64), np)
                 found = suspicions(predictions({**peers, "leaked": values}, group), labels[index])
-                right = bool(of_member(found, "trained on these rows", "leaked"))
+                right = bool(of_member(found, {Code.TRAINED_ON}, "leaked"))
                 yield Outcome("trained on these rows", group.name, rows, "good", right)
 
 
@@ -310,10 +314,10 @@ def alarms(group: Group, sets: int) -> Iterator[dict[str, Any]]:
         count = int(rng.integers(2, 9))
         chosen = [group.members[i] for i in rng.permutation(len(group.members))[:count]]
         seen = predictions({each.name: each.values[index] for each in chosen}, group)
-        found = [each for each in suspicions(seen, group.labels[index]) if each.fault != "absent class"]
+        found = [each for each in suspicions(seen, group.labels[index]) if each.code != Code.ABSENT_CLASS]
         idle = {each.name for each in chosen if each.accuracy < chance}
-        false = [each.fault for each in found if each.member not in idle]
-        of_idle = [each.fault for each in found if each.member in idle]
+        false = [str(each.code) for each in found if each.member not in idle]
+        of_idle = [str(each.code) for each in found if each.member in idle]
         yield {"group": group.name, "rows": rows, "members": len(chosen), "false": false, "of idle members": of_idle}
 
 

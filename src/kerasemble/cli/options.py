@@ -9,6 +9,8 @@ from typing import Any, TypeVar
 
 import click
 
+from kerasemble.core.arrays import first
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import check_target
 from kerasemble.core.row_weights import ClassWeight
@@ -205,10 +207,19 @@ def agree(asked: list[str] | None, recorded: Sequence[str] | None, data: Path) -
     Raises:
         KerasembleError: both are given and differ.
     """
-    if asked is not None and recorded is not None and list(asked) != list(recorded):
-        msg = f"--classes says {', '.join(asked)}, but {data} has {', '.join(recorded)}. Leave --classes out."
-        raise KerasembleError(msg)
-    return asked or recorded
+    if asked is None or recorded is None or list(asked) == list(recorded):
+        return asked or recorded
+    found = first(list(recorded), 20)
+    msg = f"--classes says {first(asked, 20)}, but {data} has {found}, by which its rows are labelled."
+    if sorted(asked) == sorted(recorded):
+        listed = ", ".join(f'"{name}"' for name in asked)
+        msg += (
+            f" If members answer in the order of --classes, say so of each member: classes = [{listed}] in a file for "
+            "--members, or Member(..., classes=[...]) in Python. If they follow the data, --classes is not needed."
+        )
+    else:
+        msg += " Members and data must have the same classes: is it the right data?"
+    raise KerasembleError(msg, code=Code.CLASSES)
 
 
 def check_outputs(outputs: Sequence[Path | None], inputs: Sequence[Path | None], *, overwrite: bool) -> None:

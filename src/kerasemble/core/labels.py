@@ -25,6 +25,16 @@ def name_labels(y: npt.ArrayLike, classes: Sequence[str]) -> npt.NDArray[np.str_
     return np.asarray(classes)[encode_labels(labels, classes, len(labels))]
 
 
+def are_names(y: npt.ArrayLike) -> bool:
+    """Say whether labels are names of classes, and not indices.
+
+    Example:
+        >>> are_names(["dog", "cat"]), are_names([1, 0])
+        (True, False)
+    """
+    return _as_array(y).dtype.kind in "US"
+
+
 def encode_labels(y: npt.ArrayLike, classes: Sequence[str], samples: int, *, ordered: bool = True) -> IntArray:
     """Return the index into `classes` of each label.
 

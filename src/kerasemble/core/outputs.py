@@ -73,12 +73,27 @@ def diagnose(look: Summary, tolerance: float = _DEFAULT_TOLERANCE) -> Diagnosis:
     # beyond -1..1 with negatives in most rows are taken for logits.
     if negative >= 0.5 and max(-look.low, look.high) > 1 and look.deviation > 0.01:
         return Diagnosis("logits", figures, "Pass output='logits', so that a softmax is applied.", "logits")
+    if look.low >= -_NEGATIVE * max(1.0, look.high):
+        return _unnormalised(look, figures)
     return Diagnosis(
         "unclear",
         figures,
         "This is neither probabilities nor clearly logits: is it a hidden layer? Pass output='logits' if the values "
         "are unnormalised log-odds, or a model that ends in its softmax.",
     )
+
+
+def _unnormalised(look: Summary, figures: str) -> Diagnosis:
+    """Return what rows of zero and above with any sum are: counts, scores, percentages that miss 100, ..."""
+    remedy = (
+        f"If they are in proportion to the classes' probabilities, pass {_DIVIDE}. Else: are they log-odds "
+        "(output='logits'), or a hidden layer?"
+    )
+    if not look.empty_rows:
+        return Diagnosis("unnormalised", figures, remedy, "unnormalised")
+    # A row of zeros has no shares, so that option alone mends nothing.
+    zero = f"Rows {first(look.empty_rows)} are zero for all classes: leave those out first."
+    return Diagnosis("unnormalised", figures, f"{remedy} {zero}")
 
 
 def _within_unit_interval(look: Summary, tolerance: float, figures: str) -> Diagnosis:
@@ -92,7 +107,8 @@ def _within_unit_interval(look: Summary, tolerance: float, figures: str) -> Diag
     if share < 0.01:
         more = f" and {look.off - _SHOWN} more" if look.off > _SHOWN else ""
         rows = ", ".join(map(str, look.off_rows[:_SHOWN])) + more
-        return Diagnosis("unnormalised", f"{figures}, off in rows {rows}", "Mend or leave out those rows.")
+        remedy = f"Mend or leave out those rows; if only their sum is wrong, pass {_DIVIDE}."
+        return Diagnosis("unnormalised", f"{figures}, off in rows {rows}", remedy, "unnormalised")
     return Diagnosis(
         "sigmoids",
         f"{figures}, {share:.0%} of rows do not sum to one",
@@ -212,6 +228,6 @@ def standardise(values: Tensor, output: Output, order: tuple[int, ...], xp: Voca
 
 def refuse(name: str, diagnosis: Diagnosis) -> KerasembleError:
     """Return the error for member `name` whose values are not what they must be."""
-    found = "are not probabilities" if diagnosis.kind == "unclear" else f"look like {diagnosis.kind}"
+    found = "are not probabilities" if diagnosis.kind in ("unclear", "unnormalised") else f"look like {diagnosis.kind}"
     msg = f"Member '{name}': its values {found} ({diagnosis.evidence}). {diagnosis.remedy}"
     return KerasembleError(msg, {} if diagnosis.output is None else {"output": diagnosis.output})

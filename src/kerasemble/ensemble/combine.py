@@ -144,7 +144,8 @@ def combine(
 def _with_findings(known: Sequence[str], checked: Checked) -> tuple[str, ...]:
     """Return the comparison's warnings with what the check of the members found besides, having said it."""
     done = [f"Accepted: {finding}" for finding in checked.accepted]
-    found = [sentence for sentence in map(str, checked.findings) if sentence not in known]
-    for sentence in (*done, *found):
-        warn(sentence)
+    new = [finding for finding in checked.findings if str(finding) not in known]
+    found = list(map(str, new))
+    for sentence, finding in zip((*done, *found), (*checked.accepted, *new), strict=True):
+        warn(sentence, finding.code)
     return (*done, *known, *found)

@@ -9,7 +9,8 @@ import numpy as np
 
 from kerasemble.core.arrays import FloatArray, IntArray
 from kerasemble.core.metrics import hits
-from kerasemble.evaluation.match import Match, gains, halves, information, match, strength
+from kerasemble.evaluation.match import Match, gains, halves, match, strength
+from kerasemble.evaluation.proposals import Hits, held_out
 
 # How often chance alone may be taken for another order. Members that know nothing do not reach what is asked of the
 # order below, so this is for the few that do: with 1e-3 two swapped classes stayed unnoticed three times as often (20
@@ -31,10 +32,6 @@ _SOME = 1.25
 _BINARY = 0.7
 # One column surely is too many, so there is no prior against any: one error in a hundred.
 _BACKGROUND = 2.33
-# A member tells something of the labels above this: with labels that were shuffled it does so once in 4,000 times.
-_INFORMED = 3.5
-# Rows of a class on the mean, and in all, below which a poor member and shuffled labels look alike.
-_ENOUGH_OF_CLASS, _ENOUGH = 10, 40
 
 
 class ClassOrder(NamedTuple):
@@ -81,6 +78,31 @@ def least_accuracy(classes: int) -> float:
     return _BINARY if classes == 2 else min(_BINARY, _UNTRAINED / math.sqrt(classes))
 
 
+def hits_without_background(values: FloatArray, labels: IntArray, classes: int) -> Hits:
+    """Return for each row whether it is right without the column that the other half of the rows says is no class.
+
+    Args:
+        values: (samples, classes + 1) probabilities.
+        labels: (samples,) class indices.
+        classes: how many there are.
+    """
+
+    def judge(others: IntArray, rows: IntArray) -> Hits:
+        left_out = _backgrounds(match(values[others], labels[others], classes))[0]
+        return hits(np.delete(values[rows], left_out, axis=1), labels[rows])
+
+    return held_out(judge, labels)
+
+
+def _backgrounds(found: Match) -> IntArray:
+    """Return the columns, the likeliest to be no class first: left out, the others answer for the classes in order."""
+    likelihood = found.evidence + found.means
+    index = np.arange(len(likelihood))
+    below, above = likelihood[index, index], likelihood[index, index + 1]
+    scores = np.append(0.0, np.cumsum(below)) + np.append(np.cumsum(above[::-1])[::-1], 0.0)
+    return np.argsort(-scores, kind="stable")
+
+
 def find_background(values: FloatArray, labels: IntArray, classes: int) -> int | None:
     """Return the column that is no class, of a member that has one more column than there are classes.
 
@@ -93,42 +115,27 @@ def find_background(values: FloatArray, labels: IntArray, classes: int) -> int |
         classes: how many there are.
     """
     found = match(values, labels, classes)
-    likelihood = found.evidence + found.means
     index = np.arange(classes)
-    below, above = likelihood[index, index], likelihood[index, index + 1]
-    scores = np.append(0.0, np.cumsum(below)) + np.append(np.cumsum(above[::-1])[::-1], 0.0)
-    best, second = np.argsort(-scores, kind="stable")[:2]
+    best, second = _backgrounds(found)[:2]
     kept, other = (index + (index >= column) for column in (best, second))
     differ = np.flatnonzero((kept != other)[labels])
     sure = strength(gains(values[differ], labels[differ], (kept, other)), labels[differ], found.counts) > _BACKGROUND
     return int(best) if sure and found.balanced_accuracy(kept) >= least_accuracy(classes) else None
 
 
-def looks_shuffled(values: FloatArray, labels: IntArray) -> bool:
-    """Say whether a member's answers have nothing to do with the labels, in this or any other order of classes.
-
-    So it is where rows or labels are in another order. A member that answers the same for all rows looks so as well,
-    and one that is hardly trained may. With fewer than ten rows a class, or 40, the answer is False.
+def hits_in_order(values: FloatArray, labels: IntArray) -> Hits:
+    """Return for each row whether it is right in the order of columns that the other half of the rows speaks for.
 
     Args:
-        values: (samples, classes) probabilities of one member.
+        values: (samples, columns) probabilities of one member; as many columns as classes, or more.
         labels: (samples,) class indices.
     """
-    samples, classes = values.shape
-    if samples < max(_ENOUGH_OF_CLASS * classes, _ENOUGH):
-        return False
-    return above_chance(values, labels) < _INFORMED and information(values, labels) < _INFORMED
 
+    def judge(others: IntArray, rows: IntArray) -> Hits:
+        order = _most_likely(match(values[others], labels[others], values.shape[1]))
+        return hits(values[rows], order[labels[rows]])
 
-def above_chance(values: FloatArray, labels: IntArray) -> float:
-    """Return by how much the balanced accuracy exceeds that of answers drawn blindly, in standard deviations."""
-    counts = np.bincount(labels, minlength=values.shape[1])
-    right = hits(values, labels)
-    seen = np.flatnonzero(counts)
-    recall = np.bincount(labels, right, len(counts))[seen] / counts[seen]
-    named = (values == values.max(axis=1, keepdims=True)).mean(axis=0)[seen]
-    variance = (named * (1 - named) / counts[seen]).sum()
-    return float((recall - named).sum() / np.sqrt(variance)) if variance > 0 else 0.0
+    return held_out(judge, labels)
 
 
 def _most_likely(found: Match) -> IntArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from kerasemble.core.arrays import IntArray
+from kerasemble.core.codes import Code
 from kerasemble.core.metrics import hits, log_losses
 from kerasemble.core.predictions import Predictions
 from kerasemble.evaluation.finding import Finding
@@ -39,7 +40,8 @@ def trained_on(predictions: Predictions, labels: IntArray) -> list[Finding]:
             f"Member '{name}' is wrong in {mistakes[best]:.0f} of {len(labels)} rows, the next best in "
             f"{mistakes[second]:.0f}: was it trained on these rows?"
         )
-        return [Finding("trained on these rows", evidence, remedy, name)]
+        counted = {"mistakes": int(mistakes[best]), "next_mistakes": int(mistakes[second]), "rows": len(labels)}
+        return [Finding(Code.TRAINED_ON, evidence, remedy, name, figures=counted)]
     # The log loss of a label is but its mistakes.
     if predictions.labels_only:
         return []
@@ -51,4 +53,5 @@ def trained_on(predictions: Predictions, labels: IntArray) -> list[Finding]:
         f"Member '{name}' has a log loss of {least:.2g} over {len(labels)} rows, the next best of {next_least:.2g}: "
         "was it trained on these rows?"
     )
-    return [Finding("trained on these rows", evidence, remedy, name)]
+    figures = {"log_loss": float(least), "next_log_loss": float(next_least), "rows": len(labels)}
+    return [Finding(Code.TRAINED_ON, evidence, remedy, name, figures=figures)]

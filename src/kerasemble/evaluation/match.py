@@ -99,25 +99,31 @@ def halves(labels: IntArray) -> IntArray:
     return half
 
 
-def information(values: FloatArray, labels: IntArray) -> float:
-    """Return how surely probabilities (samples, columns) tell anything of the labels, in standard deviations.
+def told(values: FloatArray, labels: IntArray) -> Table:
+    """Return what probabilities (samples, columns) tell of each label, whichever class each column is.
 
-    What half of the rows say of each class, the evidence for each column, is laid on the other half: the sum over its
-    rows of evidence[label] . log(p). If the labels were drawn blindly it would be zero but for chance.
+    What half of the rows say of each class, the evidence for each column, is laid on the other half: a row's share is
+    evidence[label] . log(p). If the labels were drawn blindly, the sum would be zero but for chance, which makes it
+    as large as z with probability of about 1 - Phi(z), as the squares of the shares sum to one.
+
+    Returns:
+        (rows of the second half,) shares, in the order of the rows, whose squares sum to one, or zeros.
     """
     half = halves(labels)
     first, second = half == 0, half == 1
     found = match(values[first], labels[first], int(labels.max()) + 1)
     mine, others = labels[second], values[second]
+    if not len(mine):
+        return np.zeros(0)
     share = np.bincount(mine, minlength=len(found.counts)) / len(mine)
     evidence = found.evidence - share @ found.evidence
     center = np.zeros(values.shape[1])
     for _, scores in _logs(others):
         center += scores.sum(axis=0) / len(others)
     parts = [np.einsum("ij,ij->i", evidence[mine[rows]], scores - center) for rows, scores in _logs(others)]
-    told = np.concatenate(parts)
-    size = float(np.sqrt(told @ told))
-    return float(told.sum()) / size if size else 0.0
+    shares = np.concatenate(parts)
+    size = float(np.sqrt(shares @ shares))
+    return np.asarray(shares / size if size else shares, dtype=np.float64)
 
 
 def _logs(values: FloatArray) -> Iterator[tuple[slice, npt.NDArray[np.float32]]]:

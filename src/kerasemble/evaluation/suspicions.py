@@ -7,37 +7,46 @@ from itertools import combinations
 import numpy as np
 
 from kerasemble.core.arrays import IntArray, blocks, first
+from kerasemble.core.codes import Code
 from kerasemble.core.metrics import hits
 from kerasemble.core.predictions import Predictions
+from kerasemble.evaluation.class_order import hits_in_order
 from kerasemble.evaluation.finding import Finding
 from kerasemble.evaluation.leakage import trained_on
 from kerasemble.evaluation.match import strength
 from kerasemble.evaluation.misread import misread
+from kerasemble.evaluation.proposals import Hits, held_out, verified
 
 # A shift by one is said only where it explains at least this much more of the labels than the labels as given, for the
 # member in the middle, and where that is more than chance by so many standard deviations over all members.
 _SHIFT_GAIN, _CHANCE = 0.1, 4.0
+# What is surely better than the shift, or worse with it, speaks against it: one error in a hundred.
+_SURE = 2.33
 # From here on who always answers the most frequent class is right too often for accuracy to tell anything.
 _MOSTLY = 0.9
 # Below this many rows two members that give labels only may agree on all of them and be different.
 _ENOUGH_LABELS = 100
 
 
-def suspicions(predictions: Predictions, labels: IntArray | None = None) -> tuple[Finding, ...]:
+def suspicions(predictions: Predictions, labels: IntArray | None = None, *, named: bool = False) -> tuple[Finding, ...]:
     """Return what about members or labels looks wrong.
 
     Args:
         predictions: of all members for the same rows.
         labels: (samples,) class indices, where they are known.
+        named: whether labels were given as names of classes, which cannot be shifted.
     """
     constant = _constant(predictions)
     found = [*_duplicates(predictions), *constant]
     if labels is not None:
-        shifts = _shifts(predictions, labels)
-        found += [*_absent(predictions, labels), *_uneven(predictions, labels), *map(_shifted, shifts.items())]
-        # What is off by a shift of all labels is no fault of a member.
-        mended = (labels + next(iter(shifts), 0)) % len(predictions.classes)
-        found += misread(predictions, mended, [str(each.member) for each in constant])
+        found += [*_absent(predictions, labels), *_uneven(predictions, labels)]
+        shift = None if named else _shift(predictions, labels)
+        mended = labels
+        if shift is not None:
+            found.append(shift)
+            mended = (labels + int(shift.figures["shift"])) % len(predictions.classes)
+        constants = [str(each.member) for each in constant]
+        found += misread(predictions, mended, constants, shifted=shift is not None)
         found += trained_on(predictions, labels)
     return tuple(found)
 
@@ -59,10 +68,11 @@ def _duplicates(predictions: Predictions) -> list[Finding]:
     pairs = combinations(enumerate(predictions.members), 2)
     return [
         Finding(
-            "duplicate",
+            Code.DUPLICATE,
             f"Members '{one}' and '{other}' give identical predictions: a duplicate counts twice.",
             "Leave one out.",
             other,
+            figures={"rows": predictions.samples},
         )
         for (left, one), (right, other) in pairs
         if _alike(predictions, left, right)
@@ -81,10 +91,11 @@ def _constant(predictions: Predictions) -> list[Finding]:
         return []
     return [
         Finding(
-            "constant",
+            Code.CONSTANT,
             f"Member '{name}' gives the same answer for all {predictions.samples} rows:",
             "is it trained, and its input right?",
             name,
+            figures={"rows": predictions.samples},
         )
         for name, values in zip(predictions.members, predictions.each(), strict=True)
         if np.allclose(values, values[:1], rtol=0, atol=1e-6)
@@ -97,7 +108,8 @@ def _absent(predictions: Predictions, labels: IntArray) -> list[Finding]:
     if not absent:
         return []
     unknown = f"the scores say nothing about {'it' if len(absent) == 1 else 'them'}."
-    return [Finding("absent class", f"No row is labelled {first(absent)}:", unknown)]
+    figures = {"rows": len(labels), "classes": len(absent)}
+    return [Finding(Code.ABSENT_CLASS, f"No row is labelled {first(absent)}:", unknown, figures=figures)]
 
 
 def _uneven(predictions: Predictions, labels: IntArray) -> list[Finding]:
@@ -109,30 +121,43 @@ def _uneven(predictions: Predictions, labels: IntArray) -> list[Finding]:
     top = predictions.classes[int(counts.argmax())]
     always = f"{share:.1%} of the rows are labelled {top}, so always answering that has this accuracy:"
     remedy = "look at balanced accuracy, or weigh classes with class_weight='balanced'."
-    return [Finding("uneven classes", always, remedy)]
+    return [Finding(Code.UNEVEN_CLASSES, always, remedy, figures={"rows": len(labels), "share": float(share)})]
 
 
-def _shifts(predictions: Predictions, labels: IntArray) -> dict[int, float]:
+def _shift(predictions: Predictions, labels: IntArray) -> Finding | None:
     """Look for labels that are the true ones plus or minus one, as when 0..C-1 was made from another list.
 
-    Returns:
-        What mends it, and by how much it raises the members' accuracy on the median.
+    It must be so for all members: where one is better without, the labels are right, and where another order of their
+    classes explains more, it is that which they share.
     """
     classes = len(predictions.classes)
     if classes < 3:
-        return {}
-    found = {}
-    for shift in (-1, 1):
-        moved = (labels + shift) % classes
-        gains = [hits(values, moved) - hits(values, labels) for values in predictions.each()]
-        middle = float(np.median([gain.mean() for gain in gains]))
-        sure = strength(np.mean(gains, axis=0), labels, np.bincount(labels)) > _CHANCE
-        if sure and middle > _SHIFT_GAIN:
-            found[shift] = middle
-    return found
+        return None
+    counts = np.bincount(labels)
+    right = {  # by shift, (members, samples)
+        shift: np.stack([hits(values, (labels + shift) % classes) for values in predictions.each()])
+        for shift in (-1, 0, 1)
+    }
+    means = {shift: each.mean(axis=0) for shift, each in right.items()}
+    shift = max(means, key=lambda each: float(means[each].mean()))
+    gains = right[shift] - right[0]
+    gain = float(np.median(gains.mean(axis=1)))
+    if gain <= _SHIFT_GAIN or strength(gains.mean(axis=0), labels, counts) <= _CHANCE:
+        return None
+    if min(strength(each, labels, counts) for each in gains) < -_SURE:
+        return None
+    ordered = np.mean([hits_in_order(values, labels) for values in predictions.each()], axis=0)
+    if strength(ordered - means[shift], labels, counts) > _SURE:
+        return None
+
+    def judge(others: IntArray, rows: IntArray) -> Hits:
+        best = max(means, key=lambda each: float(means[each][others].mean()))
+        return np.asarray(means[best][rows], dtype=np.float64)
+
+    return verified(_shifted(shift, gain), means[0], held_out(judge, labels), labels)
 
 
-def _shifted(found: tuple[int, float]) -> Finding:
-    shift, gain = found
+def _shifted(shift: int, gain: float) -> Finding:
     evidence = f"Labels look shifted: adding {shift} to each raises the members' accuracy by {gain:.0%}."
-    return Finding("labels shifted", evidence, "Check that label 0 means the first class.")
+    remedy = "Check that label 0 means the first class; if it does, give every member classes=[...] in its own order."
+    return Finding(Code.LABELS_SHIFTED, evidence, remedy, figures={"shift": shift, "gain": gain})

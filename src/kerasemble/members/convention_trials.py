@@ -10,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.arrays import FloatArray, IntArray
+from kerasemble.core.codes import Code
 from kerasemble.core.metrics import hits, log_losses
 from kerasemble.core.rows import Rows, extent_of
 from kerasemble.evaluation.finding import Finding
+from kerasemble.evaluation.proposals import Hits, held_out, verified
 from kerasemble.members.preprocessing import Convention, Range, detect_range, parse_convention, rescaling
 
 # What is tried, the likeliest first; at most twelve runs. "caffe" is in BGR order by itself.
@@ -93,7 +95,11 @@ def try_conventions(
     options: dict[str, Any] = {"preprocess": "+".join(words) or None}
     if detect_range(x) != (low, high) and found.convention not in (None, "bgr"):
         options["data_range"] = (low, high)
-    return _finding(name, (as_given, found), trials, options)
+
+    def judge(others: IntArray, judged: IntArray) -> Hits:
+        return max((as_given, *trials), key=lambda trial: float(trial.right[others].mean())).right[judged]
+
+    return verified(_finding(name, (as_given, found), trials, options), as_given.right, held_out(judge, truth), truth)
 
 
 def convert(x: npt.NDArray[Any], convention: str | None, low: float, high: float) -> npt.NDArray[Any]:
@@ -182,7 +188,8 @@ def _finding(name: str, pair: tuple[_Trial, _Trial], trials: list[_Trial], optio
     if "data_range" in options:
         low, high = options["data_range"]
         remedy += f" and data_range=({low:g}, {high:g})"
-    return Finding("preprocessing", evidence, f"{remedy}.", name, "proposal", options)
+    figures = {"accuracy": float(as_given.right.mean()), "proposed": float(found.right.mean())}
+    return Finding(Code.PREPROCESSING, evidence, f"{remedy}.", name, "proposal", options, figures=figures)
 
 
 def _words(convention: str | None) -> str:

@@ -34,7 +34,7 @@ def render_check(findings: Sequence[Finding], accepted: Sequence[Finding], looke
 
 
 def _block(level: str, finding: Finding) -> RenderableType:
-    head = Text.assemble((level, _STYLES[level]), f"  {finding.fault}")
+    head = Text.assemble((level, _STYLES[level]), f"  {finding.code}")
     body = Text(finding.evidence)
     if finding.remedy:
         body.append(f" {finding.remedy}", style="italic")

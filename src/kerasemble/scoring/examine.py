@@ -12,12 +12,21 @@ import numpy.typing as npt
 
 from kerasemble.core.alignment import InputSpec
 from kerasemble.core.arrays import FloatArray, IntArray
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.labels import encode_labels
+from kerasemble.core.labels import are_names, encode_labels
+from kerasemble.core.metrics import hits
 from kerasemble.core.predictions import Predictions
-from kerasemble.evaluation.class_order import find_background, find_class_order
+from kerasemble.evaluation.class_order import (
+    find_background,
+    find_class_order,
+    hits_in_order,
+    hits_without_background,
+)
 from kerasemble.evaluation.finding import Finding, Level
+from kerasemble.evaluation.proposals import balanced, can_judge, verified
 from kerasemble.evaluation.suspicions import suspicions
+from kerasemble.members.classes import kept_columns
 from kerasemble.members.convention_trials import try_conventions
 from kerasemble.members.member import Member, name_of
 from kerasemble.members.opening import Opened, decide_output, to_probabilities
@@ -51,17 +60,17 @@ def examine(
     findings: list[Finding] = []
     fitting = [member for member in members if _takes_the_data(scoring, member, findings)]
     inputs = scoring.describe_input(fitting) if fitting else InputSpec(())
-    answers = [answer for member in fitting for answer in _answer(scoring, member, inputs, findings)]
+    answers = [answer for member in fitting for answer in _answer(scoring, member, inputs, y, classes, findings)]
     answers = _without_background(answers, y, classes, findings)
     if not answers:
         return Examined(tuple(findings), None)
     try:
         seen = scoring.align(answers, inputs, classes)
     except KerasembleError as error:
-        findings.append(Finding("classes", str(error), "", level="error", blocks=True))
+        findings.append(Finding(Code.CLASSES, str(error), "", level="error", blocks=True))
         return Examined(tuple(findings), None)
     labels = None if y is None else encode_labels(y, seen.classes, seen.samples, ordered=seen.ordered)
-    suspected = suspicions(seen, labels)
+    suspected = suspicions(seen, labels, named=y is not None and are_names(y))
     if labels is None:
         findings += [found for answer in answers for found in _bytes_as_they_are(scoring, answer, inputs)]
     else:
@@ -73,31 +82,74 @@ def examine(
     return Examined(tuple(findings), seen.classes)
 
 
-def _from_error(fault: str, member: Member, error: KerasembleError) -> Finding:
+def _from_error(code: Code, member: Member, error: KerasembleError) -> Finding:
     level: Level = "proposal" if error.options else "error"
-    return Finding(fault, str(error), "", name_of(member), level, error.options, blocks=True)
+    return Finding(code, str(error), "", name_of(member), level, error.options, blocks=True)
 
 
 def _takes_the_data(scoring: Scoring, member: Member, findings: list[Finding]) -> bool:
     try:
         scoring.open(member, scoring.describe_input([member]))
     except KerasembleError as error:
-        findings.append(_from_error("input", member, error))
+        findings.append(_from_error(Code.INPUT, member, error))
         return False
     return True
 
 
-def _answer(scoring: Scoring, member: Member, inputs: InputSpec, findings: list[Finding]) -> list[Answer]:
+def _answer(
+    scoring: Scoring,
+    member: Member,
+    inputs: InputSpec,
+    y: npt.ArrayLike | None,
+    classes: Sequence[object] | None,
+    findings: list[Finding],
+) -> list[Answer]:
     """Return the member's answer, or nothing where it is not what a member may answer."""
-    fault = "run"
     try:
         answer = scoring.answer(member, inputs)
-        fault = "output"
+    except KerasembleError as error:
+        findings.append(_from_error(Code.RUN, member, error))
+        return []
+    try:
         decide_output(answer.values, answer.signature, member)
     except KerasembleError as error:
-        findings.append(_from_error(fault, member, error))
+        findings.append(_of_output(answer, _from_error(Code.OUTPUT, member, error), y, classes))
         return []
     return [answer]
+
+
+def _of_output(answer: Answer, found: Finding, y: npt.ArrayLike | None, classes: Sequence[object] | None) -> Finding:
+    """Return what was found of an output, as no proposal where the labels show that reading it so is of no use."""
+    kept = kept_columns(answer.member, max(2, answer.signature.columns))
+    labels = _labels(answer, y, classes, len(kept))
+    if found.level != "proposal" or labels is None or not can_judge(labels):
+        return found
+    values = to_probabilities(answer.values[:], answer.signature.precision, found.options["output"], kept)
+    # Its classes may be in another order besides, which the next look shows.
+    tried = (hits(values, labels), hits_in_order(values, labels))
+    right = max(tried, key=lambda each: balanced(each, labels))
+    blind = 1 / len(np.unique(labels))
+    remedy = (
+        f"But read so it is right in {balanced(right, labels):.0%} of the rows of a class, as a blind guess would be: "
+        "what are its columns?"
+    )
+    proposal = verified(found, blind, right, labels)
+    return proposal or dataclasses.replace(found, remedy=remedy, level="error", options={})
+
+
+def _labels(answer: Answer, y: npt.ArrayLike | None, classes: Sequence[object] | None, count: int) -> IntArray | None:
+    """Return labels of `count` classes as indices; None where there are none, or they are not of these classes.
+
+    They may well be of all its columns, or of other classes: whoever uses them says what is wrong.
+    """
+    own = answer.member.classes if answer.member.classes is not None and len(answer.member.classes) == count else None
+    names = next((each for each in (classes, own) if each is not None), range(count))
+    if y is None or len(names) != count:
+        return None
+    try:
+        return encode_labels(y, tuple(map(str, names)), len(answer.values))
+    except KerasembleError:
+        return None
 
 
 def _without_background(
@@ -121,19 +173,17 @@ def _without_background(
 
 def _background(answer: Answer, y: npt.ArrayLike, classes: Sequence[object] | None, count: int) -> Finding | None:
     member, signature, raw = answer.member, answer.signature, answer.values[:]
-    names = tuple(map(str, classes)) if classes is not None else tuple(map(str, range(count)))
-    try:
-        labels = encode_labels(y, names, len(raw))
-    except KerasembleError:
-        return None  # the labels may well be of all its columns; whoever uses them says what is wrong
+    labels = _labels(answer, y, classes, count)
+    if labels is None:
+        return None
     width = raw.shape[1]
     values = to_probabilities(raw, signature.precision, decide_output(raw, signature, member), tuple(range(width)))
     column = find_background(values, labels, count)
     if column is None:
         return None
     name = f" ('{member.classes[column]}')" if member.classes is not None else ""
-    return Finding(
-        "background",
+    found = Finding(
+        Code.BACKGROUND,
         f"Member '{member.name}' has {width} columns for {count} classes, and without column {column}{name} the others "
         "agree with the labels.",
         f"Pass ignore=[{column}], which leaves it out.",
@@ -141,7 +191,10 @@ def _background(answer: Answer, y: npt.ArrayLike, classes: Sequence[object] | No
         "proposal",
         {"ignore": (column,)},
         blocks=True,
+        figures={"columns": width, "classes": count, "column": column},
     )
+    right = hits_without_background(values, labels, count)
+    return verified(found, 1 / len(np.unique(labels)), right, labels)
 
 
 def _bytes_as_they_are(scoring: Scoring, answer: Answer, inputs: InputSpec) -> list[Finding]:
@@ -154,7 +207,7 @@ def _bytes_as_they_are(scoring: Scoring, answer: Answer, inputs: InputSpec) -> l
         return []
     return [
         Finding(
-            "preprocessing",
+            Code.PREPROCESSING,
             f"Member '{member.name}' is fed values of 0..255 and has no layer that rescales them.",
             "If it was trained on others, give it preprocess='0..1', '-1..1', ...; with labels this would be tried.",
             name_of(member),

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from kerasemble.core.arrays import first
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.rows import Rows, pieces
 from kerasemble.evaluation.finding import Finding
@@ -35,9 +36,10 @@ def find_overlap(x: Rows, trained_on: Rows) -> list[Finding]:
         return []
     return [
         Finding(
-            "leakage",
+            Code.LEAKAGE,
             f"{len(rows)} of {len(x)} rows ({len(rows) / len(x):.0%}) are also in the training data: {first(rows)}.",
             "Members know them by heart, so every score on them is too good. Leave them out.",
+            figures={"rows": len(x), "shared": len(rows)},
         )
     ]
 
