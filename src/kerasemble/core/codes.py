@@ -14,3 +14,13 @@ class Code(enum.StrEnum):
     """
 
     INVALID = "invalid-input"
+    OPTION = "option"
+    NOT_AN_ARRAY = "not-an-array"
+    NO_SUCH_COMBINER = "no-such-combiner"
+    NO_SUCH_MEMBER = "no-such-member"
+    INPUT_SEVERAL = "input-several"
+    INPUT_TEXT = "input-text"
+    TASK_REGRESSION = "task-regression"
+    TASK_MULTILABEL = "task-multilabel"
+    TASK_PER_PIXEL = "task-per-pixel"
+    NOT_PREDICTIONS = "not-predictions"

@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from kerasemble.core.arrays import IntArray, first
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import as_array
 
 
 def name_labels(y: npt.ArrayLike, classes: Sequence[str]) -> npt.NDArray[np.str_]:
@@ -84,11 +85,7 @@ def _are_other_numbers(classes: Sequence[str]) -> bool:
 
 
 def _as_array(y: npt.ArrayLike) -> npt.NDArray[np.generic]:
-    try:
-        labels = np.asarray(y)
-    except ValueError as error:
-        msg = f"Labels are ragged: give one label for each row. ({error})"
-        raise KerasembleError(msg) from error
+    labels = as_array(y, "y, one label for each row,")
     # Tables often hold numbers and text as objects; what they are shows once they are a list.
     return np.asarray(labels.tolist()) if labels.dtype == object else labels
 

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from kerasemble.core.arrays import FloatArray, first
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import as_array
 from kerasemble.core.outputs import Diagnosis, check_finite, look_at, refuse
 
 
@@ -54,11 +55,7 @@ def as_table(name: str, array: npt.ArrayLike) -> FloatArray:
     Raises:
         KerasembleError: it is ragged, empty, of another rank, or whole numbers in one column.
     """
-    try:
-        table = np.asarray(array)
-    except ValueError as error:
-        msg = f"Member '{name}' is a ragged list: its rows differ in length. Give (samples, classes) floats. ({error})"
-        raise KerasembleError(msg) from error
+    table = as_array(array, f"Member '{name}'")
     if table.dtype.kind not in "fiub":
         msg = f"Member '{name}' has dtype {table.dtype}. Give (samples, classes) floats."
         raise KerasembleError(msg)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
-from kerasemble.combiners import by_name, find
+from kerasemble.combiners import as_combiner, find
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.recipes import label, name_of
 from kerasemble.core.arrays import first
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
 
@@ -44,15 +45,10 @@ def with_mean(combiners: Sequence[Combiner]) -> list[Combiner]:
 
 def as_combiners(given: Iterable[Combiner | str]) -> list[Combiner]:
     """Return combiners, those given by name with their defaults."""
-    if isinstance(given, str) or not isinstance(given, Iterable):
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
         msg = f"combiners must be a list of combiners or of their names. Received: combiners={given!r}."
-        raise KerasembleError(msg)
-    made = [by_name(each) if isinstance(each, str) else each for each in given]
-    wrong = [each for each in made if not isinstance(each, Combiner)]
-    if wrong:
-        msg = f"combiners must be recipes, such as Average(), or their names. Received: {wrong[0]!r}."
-        raise KerasembleError(msg)
-    return made
+        raise KerasembleError(msg, code=Code.OPTION)
+    return [as_combiner(each) for each in given]
 
 
 def names_of(combiners: Sequence[Combiner], members: Sequence[str] = ()) -> list[str]:

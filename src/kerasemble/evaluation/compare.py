@@ -9,6 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from kerasemble.combiners import as_combiner
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.chain import Chain, with_stages
@@ -16,7 +17,7 @@ from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.combiners.stages.base import Stage
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.errors import warn
-from kerasemble.core.predictions import Predictions
+from kerasemble.core.predictions import Predictions, PredictionsLike, as_predictions
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.evaluation.alone import best_alone
 from kerasemble.evaluation.analysis import Staged
@@ -51,7 +52,7 @@ class Compared(NamedTuple):
 
 
 def compare(
-    predictions: Predictions,
+    predictions: PredictionsLike,
     y: npt.ArrayLike,
     combiners: Iterable[Combiner | str] | None = None,
     *,
@@ -60,7 +61,7 @@ def compare(
     groups: npt.ArrayLike | None = None,
     metrics: Sequence[MetricName] | None = None,
     seed: int = 0,
-    prefer: Combiner | None = None,
+    prefer: Combiner | str | None = None,
     sample_weight: npt.ArrayLike | None = None,
     class_weight: ClassWeight | None = None,
     costs: Mapping[str, float] | Sequence[float] | None = None,
@@ -78,7 +79,8 @@ def compare(
     that the gain in the verdict is that of fitting and choosing together, and not that of a winner.
 
     Args:
-        predictions: (members, samples, ..., classes) of data that the members were not trained on.
+        predictions: of data that the members were not trained on; or arrays of probabilities as
+            `Predictions.from_arrays` takes them, by name or in a list.
         y: (samples,) labels: class indices, names, or one-hot rows.
         combiners: the ones to compare, or their names; those of `default_combiners` where left out. The plain mean
             is always among them.
@@ -115,6 +117,8 @@ def compare(
         >>> ke.compare(seen, [0, 1] * 20, [ke.Average()]).verdict
         'keep b: no combination is better (log loss 0.290 against 0.297 of average).'
     """
+    predictions = as_predictions(predictions)
+    prefer = None if prefer is None else as_combiner(prefer)
     settings = Settings(
         cv, repeats, groups, metrics, seed, prefer, sample_weight, class_weight, costs, budget, max_members, stages
     )

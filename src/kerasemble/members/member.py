@@ -56,6 +56,7 @@ class Member:
             the model.
         trust: open the file although it brings code, such as a Lambda layer: only if you know who made it.
         custom_objects: the classes and functions that the file names and Keras lacks, by name.
+        record: what made an ensemble; it is read from the file of one.
 
     Raises:
         KerasembleError: the file is not a model's, or an option is not one of those above.
@@ -75,8 +76,7 @@ class Member:
     architecture: Callable[[], Model] | str | os.PathLike[str] | None = None
     trust: bool = False
     custom_objects: Mapping[str, Any] | None = None
-    # What the file of a saved ensemble says of itself.
-    record: Mapping[str, Any] | None = dataclasses.field(default=None, init=False, repr=False)
+    record: Mapping[str, Any] | None = dataclasses.field(default=None, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
         """Check what can be checked without running the model."""
@@ -168,7 +168,8 @@ class Member:
     @property
     def range(self) -> tuple[float, float] | None:
         """The range of the data that a saved ensemble was fitted on, where its members needed to know."""
-        span = None if self.record is None else self.record["fitted"]["alignment"]["inputs"]["range"]
+        alignment = None if self.record is None else self.record["fitted"]["alignment"]
+        span = None if alignment is None else alignment["inputs"]["range"]
         return None if span is None else (span[0], span[1])
 
     @property

@@ -66,7 +66,7 @@ class ConformalSets(Stage):
     penalty: float = 0.1
     allowed: int = 2
 
-    def __post_init__(self) -> None:
+    def check_options(self) -> None:
         """Refuse options out of their range."""
         check_share("coverage", self.coverage)
         if self.method not in METHODS:
