@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import click
 
@@ -136,14 +137,16 @@ def _check_keras(members: Sequence[Member]) -> None:
         raise KerasembleError(msg)
 
 
-def parse_weights(text: str | None) -> list[float] | str | None:
+def parse_weights(text: str | None) -> list[float] | Literal["scores"] | None:
     """Return the members' weights in "2,1", or "scores".
 
     Raises:
         KerasembleError: they are no numbers.
     """
-    if text is None or text == "scores":
-        return text
+    if text is None:
+        return None
+    if text == "scores":
+        return "scores"
     try:
         return [float(part) for part in options.split(text)]
     except ValueError as error:

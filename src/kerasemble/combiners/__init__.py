@@ -122,8 +122,9 @@ def weighted(recipe: Combiner, weights: object) -> Combiner:
         takers = ", ".join(name for name, kind in registry().items() if "weights" in kind.__dataclass_fields__)
         msg = f"weights go with {takers}, not with {name_of(recipe)}. Leave one of the two out."
         raise KerasembleError(msg, code=Code.OPTION)
-    same = dataclasses.replace(recipe, weights=weights)  # type: ignore[call-arg] - just looked for
-    if recipe.weights not in (options["weights"], same.weights):
+    given = {name: getattr(recipe, name) for name in options}
+    same = type(recipe)(**given | {"weights": weights})
+    if recipe not in (same, type(recipe)(**given | {"weights": options["weights"]})):
         msg = f"{recipe} has weights, and weights={weights!r} are given too. Leave one of the two out."
         raise KerasembleError(msg, code=Code.OPTION)
     return same

@@ -70,7 +70,7 @@ class Chain(Combiner):
         if isinstance(self.combiner, Chain):
             msg = f"A chain begins with a combiner such as Average(). Received: {self.combiner!r}. List stages in one."
             raise KerasembleError(msg, code=Code.OPTION)
-        object.__setattr__(self, "stages", _checked(self.stages))
+        object.__setattr__(self, "stages", as_stages(self.stages))
 
     def combine(self, values: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:
         """Return the combiner's probabilities, calibrated."""
@@ -171,7 +171,7 @@ def with_stages(combiner: AnyCombiner, stages: Sequence[Stage | str] | Stage | s
     Raises:
         KerasembleError: the combiner is fitted already, or the stages cannot follow it.
     """
-    stages = _checked(stages)
+    stages = as_stages(stages)
     if not stages:
         return combiner
     if isinstance(combiner, FittedCombiner):
@@ -201,7 +201,7 @@ def _calibrated(
     return result
 
 
-def _checked(stages: Sequence[Stage | str] | Stage | str) -> tuple[Stage, ...]:
+def as_stages(stages: Sequence[Stage | str] | Stage | str) -> tuple[Stage, ...]:
     """Return the stages as a tuple.
 
     Raises:

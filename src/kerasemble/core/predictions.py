@@ -141,11 +141,11 @@ class Predictions:
         """
         listed = None if isinstance(classes, numbers.Integral) else as_names("classes", classes)
         width = operator.index(classes) if listed is None else len(listed)  # type: ignore[arg-type]
-        names = check_classes(listed, width)
         labels = _by_name(labels)
         if not 2 <= width <= _MOST_CLASSES:
-            msg = f"Labels can tell 2 to {_MOST_CLASSES} classes apart. Received: {width} classes."
+            msg = f"Labels can tell 2 to {_MOST_CLASSES} classes apart. Received: classes={classes!r:.40}."
             raise KerasembleError(msg)
+        names = check_classes(listed, width)
         members = check_members(labels)
         tables = {str(name): as_array(answers, f"Member '{name}'") for name, answers in labels.items()}
         wrong = [f"'{name}' {table.shape}" for name, table in tables.items() if table.ndim != 1 or not table.size]

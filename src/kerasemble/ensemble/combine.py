@@ -12,7 +12,7 @@ import numpy.typing as npt
 from kerasemble.combiners import as_combiner, weighted
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
-from kerasemble.combiners.chain import with_stages
+from kerasemble.combiners.chain import as_stages, with_stages
 from kerasemble.combiners.recipes import name_of
 from kerasemble.combiners.stages.base import Stage
 from kerasemble.combiners.weighted_average import WeightedAverage
@@ -99,6 +99,7 @@ def combine(
     """
     preferred = chosen(combiner, weights)
     # What cannot follow, and weights that do not fit, fail before anything is run.
+    stages = as_stages(stages)
     with_stages(preferred or Average(), stages)
     named = as_members(members)
     if preferred is not None:

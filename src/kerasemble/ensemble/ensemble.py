@@ -204,18 +204,17 @@ class Ensemble:
             KerasembleError: as `predict`.
         """
         fitted = self._align(x)
-        how = {
-            "output": "probabilities",
-            "classes": fitted.classes,
-            "record": make_record(fitted, self._member_records(), self.report),
-        }
-        if all(member.is_keras for member in self.members):
-            return Member(self.to_keras(), head=OUTPUT if fitted.combiner.output_names() else None, **how)
+        record = make_record(fitted, self._member_records(), self.report)
 
-        def ensemble(rows: npt.NDArray[Any]) -> FloatArray:
+        def ensemble(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
             return self._predict_outside(as_source(rows), fitted, len(rows))[OUTPUT]
 
-        return Member(ensemble, **how)
+        source: Source = ensemble
+        head = None
+        if all(member.is_keras for member in self.members):
+            source = self.to_keras()
+            head = OUTPUT if fitted.combiner.output_names() else None
+        return Member(source, output="probabilities", classes=fitted.classes, head=head, record=record)
 
     def to_keras(self) -> Model:
         """Return a new plain `keras.Model`: functional, of Keras built-ins only, its members copies and frozen.

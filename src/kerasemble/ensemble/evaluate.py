@@ -13,7 +13,6 @@ from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import digest
 from kerasemble.core.options import check_range
-from kerasemble.core.rows import Rows
 from kerasemble.ensemble.ensemble import Ensemble
 from kerasemble.evaluation.metrics import MetricName
 from kerasemble.evaluation.report import Report
@@ -24,6 +23,7 @@ from kerasemble.scoring.labels import labels_of
 from kerasemble.scoring.predict import predict
 from kerasemble.scoring.scoring import Progress
 from kerasemble.scoring.sources.opening import as_source
+from kerasemble.scoring.sources.source import Source as Rows
 
 
 def evaluate(

@@ -12,7 +12,7 @@ import numpy.typing as npt
 from kerasemble.combiners import as_combiner
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
-from kerasemble.combiners.chain import Chain, with_stages
+from kerasemble.combiners.chain import Chain, as_stages, with_stages
 from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.combiners.stages.base import Stage
 from kerasemble.core.arrays import IntArray
@@ -67,7 +67,7 @@ def compare(
     costs: Mapping[str, float] | Sequence[float] | None = None,
     budget: float | None = None,
     max_members: int | None = None,
-    stages: Sequence[Stage] = (),
+    stages: Sequence[Stage | str] = (),
 ) -> Report:
     """Score members and combiners on the same rows, and say whether combining is worth it.
 
@@ -119,6 +119,7 @@ def compare(
     """
     predictions = as_predictions(predictions)
     prefer = None if prefer is None else as_combiner(prefer)
+    stages = as_stages(stages)
     settings = Settings(
         cv, repeats, groups, metrics, seed, prefer, sample_weight, class_weight, costs, budget, max_members, stages
     )
