@@ -98,6 +98,17 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> None:
         raise KerasembleError(msg, code=Code.OPTION)
 
 
+def check_flag(name: str, value: object) -> None:
+    """Refuse what is neither True nor False.
+
+    Raises:
+        KerasembleError: the option `name` is something else.
+    """
+    if not isinstance(value, bool | np.bool_):
+        msg = f"{name} must be True or False. Received: {name}={value!r}."
+        raise KerasembleError(msg, code=Code.OPTION)
+
+
 def check_function(name: str, value: object) -> None:
     """Refuse what is neither None nor can be called.
 

@@ -98,7 +98,7 @@ class Predictions:
         names = check_members(arrays)
         check_choice("output", output, ("probabilities", "logits", "unnormalised"))
         classes = None if classes is None else as_names("classes", classes)
-        binary = task == Task.BINARY or (classes is not None and len(classes) == 2)
+        binary = (isinstance(task, str) and task == Task.BINARY) or (classes is not None and len(classes) == 2)
         read = {str(name): as_table(str(name), array) for name, array in arrays.items()}
         check_same_rows(read)
         check_columns(read, None if classes is None else len(classes), binary=binary)
@@ -167,11 +167,23 @@ class Predictions:
         """Make the array read-only, without touching the caller's own.
 
         Raises:
-            KerasembleError: the array holds neither floats nor uint8 or uint16.
+            KerasembleError: the array holds neither floats nor uint8 or uint16, or is not of these members and classes.
         """
+        if not isinstance(self.values, Stacked):
+            object.__setattr__(self, "values", as_array(self.values, "values"))
+        object.__setattr__(self, "members", as_names("members", self.members))
+        object.__setattr__(self, "classes", as_names("classes", self.classes))
         if self.values.dtype.kind != "f" and self.values.dtype not in (np.uint8, np.uint16):
             msg = f"values must be floats, or uint8 or uint16 labels. Received: {self.values.dtype}. See from_labels."
             raise KerasembleError(msg)
+        object.__setattr__(self, "task", parse_task(self.task, len(self.classes)))
+        shape = self.values.shape
+        if len(shape) < 2 or shape[0] != len(self.members) or (not self.labels_only and shape[-1] != len(self.classes)):
+            msg = (
+                "values must be (members, samples, ..., classes), or (members, samples) labels. Received: shape "
+                f"{shape} for {len(self.members)} members and {len(self.classes)} classes."
+            )
+            raise KerasembleError(msg, code=Code.NOT_PREDICTIONS)
         if isinstance(self.values, Stacked):
             return
         view = self.values.view()
@@ -225,15 +237,33 @@ class Predictions:
         return true
 
     def rows(self, index: npt.NDArray[np.integer | np.bool_] | slice) -> Predictions:
-        """Return the predictions for some of the rows: an index array, a mask or a slice."""
-        if not isinstance(index, slice) and index.dtype == np.bool_:
-            index = np.flatnonzero(index)
+        """Return the predictions for some of the rows: their positions, a mask or a slice.
+
+        Raises:
+            KerasembleError: positions are no whole numbers or not there, or a mask is of another length.
+        """
+        if not isinstance(index, slice):
+            index = self._positions_of_rows(as_array(index, "The positions of rows"))
         if isinstance(self.values, Stacked):
             taken: Any = self.values.take(np.arange(self.samples)[index])
         else:
             # An index array itself would leave the rows, not the members, outermost in memory.
             taken = self.values[:, index] if isinstance(index, slice) else self.values.take(index, axis=1)
         return dataclasses.replace(self, values=taken, data=None)
+
+    def _positions_of_rows(self, index: npt.NDArray[Any]) -> IntArray:
+        is_mask = index.dtype == np.bool_ and index.shape == (self.samples,)
+        if is_mask:
+            return np.flatnonzero(index)
+        # A list without anything in it is of floats.
+        whole = index.ndim == 1 and (index.dtype.kind in "iu" or not index.size)
+        if not whole or (index.size and not -self.samples <= index.min() <= index.max() < self.samples):
+            msg = (
+                f"Rows are chosen by positions from 0 to {self.samples - 1}, a mask of {self.samples}, or a slice. "
+                f"Received: {index!r:.80}."
+            )
+            raise KerasembleError(msg, code=Code.OPTION)
+        return index.astype(np.int64, copy=False)
 
     def only(self, names: Sequence[str]) -> Predictions:
         """Return the predictions of some of the members, in the order of `names`.

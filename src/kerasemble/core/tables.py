@@ -9,8 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.arrays import FloatArray, first
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.options import as_array
+from kerasemble.core.options import as_array, as_names
 from kerasemble.core.outputs import Diagnosis, check_finite, look_at, refuse
 
 
@@ -38,7 +39,7 @@ def check_classes(classes: Sequence[object] | None, width: int) -> tuple[str, ..
     """
     if classes is None:
         return tuple(str(index) for index in range(width))
-    names = tuple(str(name) for name in classes)
+    names = as_names("classes", classes)
     if len(names) != width:
         msg = f"{len(names)} class names were given ({first(names)}) for {width} classes. Give one for each."
         raise KerasembleError(msg)
@@ -62,11 +63,10 @@ def as_table(name: str, array: npt.ArrayLike) -> FloatArray:
     if table.ndim == 2 and table.shape[1] == 1:
         table = table[:, 0]
     if table.ndim not in (1, 2):
-        msg = (
-            f"Member '{name}' has shape {table.shape}. Multiclass and binary members have (samples, classes); "
-            "other tasks are not supported yet."
-        )
-        raise KerasembleError(msg)
+        per_pixel = table.ndim > 2
+        what = " This looks like a class for each pixel, and Kerasemble combines one answer a row for now." * per_pixel
+        msg = f"Member '{name}' has shape {table.shape}; a classifier has (samples, classes).{what}"
+        raise KerasembleError(msg, code=Code.TASK_PER_PIXEL if per_pixel else Code.INVALID)
     if not len(table):
         msg = f"Member '{name}' has no rows. Give at least one sample."
         raise KerasembleError(msg)

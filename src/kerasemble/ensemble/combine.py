@@ -18,6 +18,7 @@ from kerasemble.combiners.stages.base import Stage
 from kerasemble.combiners.weighted_average import WeightedAverage
 from kerasemble.combiners.weights import Given
 from kerasemble.core.errors import KerasembleError, warn
+from kerasemble.core.options import as_names
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.ensemble.ensemble import Ensemble
 from kerasemble.evaluation.candidates import default_combiners
@@ -98,6 +99,7 @@ def combine(
         >>> ensemble.save("ensemble.keras")  # doctest: +SKIP
     """
     preferred = chosen(combiner, weights)
+    classes = None if classes is None else as_names("classes", classes)
     # What cannot follow, and weights that do not fit, fail before anything is run.
     stages = as_stages(stages)
     with_stages(preferred or Average(), stages)

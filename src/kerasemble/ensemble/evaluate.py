@@ -12,7 +12,7 @@ import numpy.typing as npt
 from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import digest
-from kerasemble.core.options import check_range
+from kerasemble.core.options import as_names, check_flag, check_range
 from kerasemble.ensemble.ensemble import Ensemble
 from kerasemble.evaluation.metrics import MetricName
 from kerasemble.evaluation.report import Report
@@ -69,6 +69,8 @@ def evaluate(
     Example:
         >>> print(evaluate(["ensemble.keras", "a.keras", "b.h5"], x_test, y_test))  # doctest: +SKIP
     """
+    check_flag("fitted_rows", fitted_rows)
+    classes = None if classes is None else as_names("classes", classes)
     source = as_source(x)
     read = read_by_records(_with_ensembles(models, source), classes, check_range(data_range))
     y = labels_of(source, y)

@@ -11,6 +11,7 @@ from kerasemble.combiners.recipes import label, name_of
 from kerasemble.core.arrays import first
 from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import freeze
 from kerasemble.core.predictions import Predictions
 
 # What is taken unless another is surely better, for members that give probabilities and for those that give labels.
@@ -45,6 +46,7 @@ def with_mean(combiners: Sequence[Combiner]) -> list[Combiner]:
 
 def as_combiners(given: Iterable[Combiner | str]) -> list[Combiner]:
     """Return combiners, those given by name with their defaults."""
+    given = freeze(given) if hasattr(given, "__array__") else given
     if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
         msg = f"combiners must be a list of combiners or of their names. Received: combiners={given!r}."
         raise KerasembleError(msg, code=Code.OPTION)

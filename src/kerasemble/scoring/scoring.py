@@ -12,7 +12,7 @@ import numpy as np
 from kerasemble.core.alignment import Alignment, InputSpec, Output, Reading
 from kerasemble.core.costs import Cost
 from kerasemble.core.errors import KerasembleError, warn
-from kerasemble.core.options import check_function, check_range
+from kerasemble.core.options import as_path, check_function, check_range
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.rows import Rows
 from kerasemble.core.stacked import Stacked
@@ -104,7 +104,7 @@ class Scoring:
         self._dtype = dtype
         self._progress = progress or (lambda _name, _done, _total: None)
         data = DataSet(self.x.shape, self.x.dtype.str, self.fingerprint, self.x.place)
-        self._store = None if store is None else Store(store, data)
+        self._store = None if store is None else Store(as_path(store, "A store"), data)
         self._models = Models()
         self._inputs: dict[object, tuple[tuple[int | None, ...] | None, str]] = {}
         self._known: dict[object, _Known] = {}
