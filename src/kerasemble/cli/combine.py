@@ -4,22 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from kerasemble.cli import options, stages
 from kerasemble.cli.output import check_report, ensemble_json, print_ensemble, progress_bars, save_report
-from kerasemble.combiners import by_name
-from kerasemble.combiners.base import Combiner
-from kerasemble.combiners.majority_vote import MajorityVote
-from kerasemble.combiners.weighted_average import WeightedAverage
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import check_suffix
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.members.member import Member
-
-# Weights typed as 0.33,0.33,0.33 or 0.333,0.333,0.333 are meant to sum to one; 0.5,0.5,0.5 is a slip.
-_ROUNDING = 0.02
 
 
 @click.command()
@@ -36,8 +31,8 @@ _ROUNDING = 0.02
 @click.option(
     "--weights",
     metavar="W1,W2,...",
-    help="One for each member in order, summing to one, for weighted-average (taken where no combiner is named) or "
-    "majority-vote; or 'scores', for weighted-average.",
+    help="One for each member in order, of which only ratios matter, for weighted-average (taken where no combiner is "
+    "named) or majority-vote; or 'scores', for weighted-average.",
 )
 @options.shared(*stages.options)
 @options.shared(options.classes, options.data_range, *options.reading)
@@ -85,12 +80,14 @@ def combine(
     \b
     kerasemble combine a.keras b.h5 c.keras --data valid.npz --out ensemble.keras --report report.html
     """
+    from kerasemble.ensemble.combine import chosen
     from kerasemble.ensemble.combine import combine as run
     from kerasemble.scoring.sources.opening import open_data
     from kerasemble.scoring.stored import load_labels
 
     check_suffix(out, ".keras", "An ensemble is")
-    chosen = choose_combiner(combiner, weights)
+    combiner_weights = parse_weights(weights)
+    chosen(combiner, combiner_weights)  # refuses what it cannot be before anything is opened
     members = options.collect_members(models, members_file, trust, custom)
     _check_keras(members)
     options.check_outputs(
@@ -103,7 +100,8 @@ def combine(
             members,
             source,
             None,
-            chosen,
+            combiner,
+            weights=combiner_weights,
             stages=stages.choose_stages(calibrate, coverage, abstain_risk, coverage_by_class=coverage_by_class),
             classes=options.agree(classes, source.classes, data),
             data_range=data_range,
@@ -142,32 +140,18 @@ def _check_keras(members: Sequence[Member]) -> None:
         raise KerasembleError(msg)
 
 
-def choose_combiner(name: str, weights: str | None) -> Combiner | str:
-    """Return the combiner that the options ask for, or "auto".
+def parse_weights(text: str | None) -> list[float] | Literal["scores"] | None:
+    """Return the members' weights in "2,1", or "scores".
 
     Raises:
-        KerasembleError: there is no such combiner, it takes no weights, or the weights do not sum to one.
+        KerasembleError: they are no numbers.
     """
-    if name != "auto":
-        by_name(name)
-    if weights is None:
-        return name
-    if name not in ("auto", "weighted-average", "majority-vote"):
-        msg = f"--weights goes with weighted-average and majority-vote, not with --combiner {name}. Leave one out."
-        raise KerasembleError(msg)
-    if weights == "scores":
-        if name == "majority-vote":
-            msg = "--weights scores goes with weighted-average. Give majority-vote numbers, or leave --weights out."
-            raise KerasembleError(msg)
-        return WeightedAverage(weights="scores")
+    if text is None:
+        return None
+    if text == "scores":
+        return "scores"
     try:
-        numbers = [float(part) for part in options.split(weights)]
+        return [float(part) for part in options.split(text)]
     except ValueError as error:
-        msg = f"--weights must be numbers separated by commas, or 'scores'. Received: {weights}."
-        raise KerasembleError(msg) from error
-    total = sum(numbers)
-    if all(number >= 0 for number in numbers) and abs(total - 1) > _ROUNDING:
-        suggestion = ",".join(f"{number / total:.3g}" for number in numbers) if total else "some above zero"
-        msg = f"--weights sum to {total:.4g}, not to one. Did you mean {suggestion}?"
-        raise KerasembleError(msg)
-    return MajorityVote(weights=numbers) if name == "majority-vote" else WeightedAverage(weights=numbers)
+        msg = f"--weights must be numbers separated by commas, or 'scores'. Received: {text}."
+        raise KerasembleError(msg, code=Code.OPTION) from error

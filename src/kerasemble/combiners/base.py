@@ -11,11 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.combiners.fitted import Fit, FittedCombiner, Learned
-from kerasemble.combiners.recipes import label
+from kerasemble.combiners.recipes import Recipe, label
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, as_probabilities, blocks
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.labels import encode_labels
-from kerasemble.core.predictions import Predictions
+from kerasemble.core.predictions import Predictions, PredictionsLike, as_predictions
 from kerasemble.core.row_weights import ClassWeight, RowWeights, effective_rows, row_weights
 
 if TYPE_CHECKING:
@@ -26,12 +26,12 @@ OpinionPool: TypeAlias = Literal["linear", "log-linear"]
 
 
 @dataclasses.dataclass(frozen=True)
-class Combiner(abc.ABC):
+class Combiner(Recipe, abc.ABC):
     """A recipe for making one prediction out of the members'.
 
     A new combiner is one file in this folder: a frozen dataclass, decorated `@final`, whose fields are numbers,
-    strings or tuples of them, with the methods below. The registry, the command line, the saved ensemble and the
-    contract tests find it by themselves.
+    strings or tuples of them, with the methods below. Options that are given as lists or arrays become tuples. The
+    registry, the command line, the saved ensemble and the contract tests find it by themselves.
 
     Example:
         >>> from kerasemble import MajorityVote, Predictions
@@ -143,7 +143,7 @@ class Combiner(abc.ABC):
     @final
     def fit(
         self,
-        predictions: Predictions,
+        predictions: PredictionsLike,
         y: npt.ArrayLike | None = None,
         *,
         sample_weight: npt.ArrayLike | None = None,
@@ -152,7 +152,8 @@ class Combiner(abc.ABC):
         """Return this recipe together with what it learned.
 
         Args:
-            predictions: of the members that will be combined.
+            predictions: of the members that will be combined; or arrays of probabilities as `Predictions.from_arrays`
+                takes them.
             y: (samples,) labels: class indices, names, or one-hot rows; not needed where nothing is learned.
             sample_weight: (samples,) how much each row counts where something is learned; only ratios matter.
             class_weight: "balanced", or how much the rows of each class count, by name or index.
@@ -160,6 +161,7 @@ class Combiner(abc.ABC):
         Raises:
             KerasembleError: labels are needed and missing, or they or the weights do not fit the predictions.
         """
+        predictions = as_predictions(predictions)
         found = self._learn(predictions, y, sample_weight, class_weight)
         for sentence in found.warnings:
             warn(sentence)

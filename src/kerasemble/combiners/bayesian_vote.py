@@ -15,6 +15,7 @@ from kerasemble.combiners.recipes import label
 from kerasemble.combiners.weights import not_converged
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, softmax
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import check_positive
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights
 from kerasemble.solvers.confusion import Confusion, confusion, count, smoothed
@@ -73,11 +74,9 @@ class BayesianVote(Combiner):
     shrunk: ClassVar[bool] = True
     smoothing: float = 10.0
 
-    def __post_init__(self) -> None:
+    def check_options(self) -> None:
         """Refuse a smoothing that leaves zeros."""
-        if not 0 < self.smoothing < np.inf:
-            msg = f"smoothing must be above zero and finite. Received: smoothing={self.smoothing}."
-            raise KerasembleError(msg)
+        check_positive("smoothing", self.smoothing)
 
     def combine(self, values: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:
         """Return the softmax of the prior and the votes' evidence."""

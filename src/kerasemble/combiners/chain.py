@@ -13,8 +13,10 @@ from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner, few_rows
 from kerasemble.combiners.fitted import Fit, FittedCombiner, Learned
 from kerasemble.combiners.recipes import label
+from kerasemble.combiners.stages import as_stage
 from kerasemble.combiners.stages.base import Combined, Stage
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, blocks
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights, rows_that_count
@@ -60,12 +62,15 @@ class Chain(Combiner):
     combiner: Combiner = dataclasses.field(default_factory=Average)
     stages: tuple[Stage, ...] = ()
 
-    def __post_init__(self) -> None:
+    def check_options(self) -> None:
         """Freeze the stages, and refuse those that cannot follow each other."""
-        if not isinstance(self.combiner, Combiner) or isinstance(self.combiner, Chain):
+        from kerasemble.combiners import as_combiner  # which imports every combiner
+
+        object.__setattr__(self, "combiner", as_combiner(self.combiner))
+        if isinstance(self.combiner, Chain):
             msg = f"A chain begins with a combiner such as Average(). Received: {self.combiner!r}. List stages in one."
-            raise KerasembleError(msg)
-        object.__setattr__(self, "stages", _checked(self.stages))
+            raise KerasembleError(msg, code=Code.OPTION)
+        object.__setattr__(self, "stages", as_stages(self.stages))
 
     def combine(self, values: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:
         """Return the combiner's probabilities, calibrated."""
@@ -165,12 +170,13 @@ class Chain(Combiner):
         return result
 
 
-def with_stages(combiner: AnyCombiner, stages: Sequence[Stage]) -> AnyCombiner | Chain:
+def with_stages(combiner: AnyCombiner, stages: Sequence[Stage | str] | Stage | str) -> AnyCombiner | Chain:
     """Return the combiner followed by the stages, after those that it has; itself where there are none.
 
     Raises:
         KerasembleError: the combiner is fitted already, or the stages cannot follow it.
     """
+    stages = as_stages(stages)
     if not stages:
         return combiner
     if isinstance(combiner, FittedCombiner):
@@ -178,7 +184,7 @@ def with_stages(combiner: AnyCombiner, stages: Sequence[Stage]) -> AnyCombiner |
         raise KerasembleError(msg)
     if isinstance(combiner, Chain):
         return Chain(combiner.combiner, (*combiner.stages, *stages))
-    return Chain(combiner, tuple(stages))
+    return Chain(combiner, stages)
 
 
 def _own(learned: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -200,18 +206,15 @@ def _calibrated(
     return result
 
 
-def _checked(stages: Sequence[Stage]) -> tuple[Stage, ...]:
+def as_stages(stages: Sequence[Stage | str] | Stage | str) -> tuple[Stage, ...]:
     """Return the stages as a tuple.
 
     Raises:
         KerasembleError: one is no stage, or stands where it cannot.
     """
-    listed = tuple(stages) if isinstance(stages, list | tuple) else (stages,)
+    listed = tuple(as_stage(stage) for stage in (stages if isinstance(stages, list | tuple) else (stages,)))
     names: dict[str, Stage] = {}
     for stage in listed:
-        if not isinstance(stage, Stage):
-            msg = f"A stage is Temperature(), ConformalSets(0.95), Abstain(0.02), ... Received: {stage!r}."
-            raise KerasembleError(msg)
         if stage.output is None and names:
             before = label(next(iter(names.values())))
             msg = f"{label(stage).capitalize()} comes after {before}, whose output it would make wrong. Put it before."

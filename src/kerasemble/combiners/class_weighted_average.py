@@ -15,7 +15,7 @@ from kerasemble.combiners.fitted import Fit, Learned
 from kerasemble.combiners.recipes import label
 from kerasemble.combiners.weights import log_weights, not_converged, used_members
 from kerasemble.core.arrays import CLIP, FloatArray, IntArray, Tensor, Vocabulary
-from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import check_choice, check_positive
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights, effective_rows
 from kerasemble.solvers.class_pool import class_means, solve_class_pool
@@ -73,14 +73,11 @@ class ClassWeightedAverage(Combiner):
     strength: float | None = None
     pull: Literal["entropy", "squares"] = "entropy"
 
-    def __post_init__(self) -> None:
+    def check_options(self) -> None:
         """Refuse options out of their range."""
-        if self.pull not in _STRENGTH:
-            msg = f"pull must be 'entropy' or 'squares'. Received: pull={self.pull!r}."
-            raise KerasembleError(msg)
-        if self.strength is not None and not 0 < self.strength < np.inf:
-            msg = f"strength must be above zero and finite. Received: strength={self.strength}."
-            raise KerasembleError(msg)
+        check_choice("pull", self.pull, tuple(_STRENGTH))
+        if self.strength is not None:
+            check_positive("strength", self.strength)
 
     def combine(self, values: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:
         """Return the sum over members of probabilities times the weights of their class, normalised."""

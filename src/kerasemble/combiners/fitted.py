@@ -15,7 +15,7 @@ from kerasemble.core.alignment import Alignment
 from kerasemble.core.arrays import FloatArray, IntArray, as_probabilities, blocks, first
 from kerasemble.core.display import as_html
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.predictions import Predictions
+from kerasemble.core.predictions import Predictions, PredictionsLike, as_predictions
 from kerasemble.core.tasks import Task
 
 if TYPE_CHECKING:
@@ -50,7 +50,8 @@ _SINGLE = 4
 class FittedCombiner:
     """A combiner that can predict: its recipe, what it learned, and for which members and classes.
 
-    Call it with `Predictions` of the same members, or of more, to get their combination as (samples, ..., classes).
+    Call it with `Predictions` of the same members, or of more, to get their combination as (samples, ..., classes);
+    or with what `Predictions.from_arrays` takes: arrays by name, or in the order of the members.
 
     Args:
         combiner: the recipe.
@@ -75,7 +76,7 @@ class FittedCombiner:
     left_out: tuple[str, ...] = ()
     fitted_on: str | None = None
 
-    def __call__(self, predictions: Predictions) -> FloatArray:
+    def __call__(self, predictions: PredictionsLike) -> FloatArray:
         """Return the combined probabilities (samples, ..., classes), in the dtype of the predictions.
 
         Computed in that dtype too, in blocks of samples, so that little memory is needed beyond the result. Labels
@@ -84,7 +85,8 @@ class FittedCombiner:
         Raises:
             KerasembleError: the predictions are of other members or classes.
         """
-        values, index = predictions.values, self._index(predictions)
+        predictions, index = self._of_members(predictions)
+        values = predictions.values
         dtype = np.dtype(np.float32) if values.dtype.itemsize < _SINGLE else values.dtype
         shape = (*values.shape[1:], len(self.classes)) if predictions.labels_only else values.shape[1:]
         learned = {name: array.astype(dtype) for name, array in self.learned.items()}
@@ -95,7 +97,7 @@ class FittedCombiner:
             result[rows] = self.combiner.combine(block, learned, np)
         return result
 
-    def outputs(self, predictions: Predictions) -> dict[str, npt.NDArray[Any]]:
+    def outputs(self, predictions: PredictionsLike) -> dict[str, npt.NDArray[Any]]:
         """Return the combined probabilities and what the stages of a chain add to them, by name.
 
         Args:
@@ -118,7 +120,7 @@ class FittedCombiner:
         added = {name: np.concatenate([part[name] for part in parts]) for name in names}
         return {"probabilities": probabilities, **added}
 
-    def decide(self, predictions: Predictions) -> IntArray:
+    def decide(self, predictions: PredictionsLike) -> IntArray:
         """Return the index of the most probable class of each sample (samples, ...).
 
         It is the argmax of calling this, without an array of the probabilities.
@@ -126,7 +128,8 @@ class FittedCombiner:
         Raises:
             KerasembleError: the predictions are of other members or classes.
         """
-        values, index = predictions.values, self._index(predictions)
+        predictions, index = self._of_members(predictions)
+        values = predictions.values
         shape = values.shape[1:] if predictions.labels_only else values.shape[1:-1]
         # Enough rows for votes to be counted fast, and of probabilities no more than are in flight elsewhere.
         times = 1 if predictions.labels_only or isinstance(index, slice) else len(self.classes)
@@ -135,12 +138,15 @@ class FittedCombiner:
             result[rows] = self.combiner.decide(values[:, rows][index], self.learned, len(self.classes))
         return result
 
-    def _index(self, predictions: Predictions) -> IntArray | slice:
-        """Return which of the predictions' members are needed, all of them as a slice, which copies nothing."""
+    def _of_members(self, given: PredictionsLike) -> tuple[Predictions, IntArray | slice]:
+        """Return predictions, and which of their members are needed: all of them as a slice, which copies nothing."""
+        # By number, the members that were left out may be among them.
+        in_order = None if self.left_out else self.members
+        predictions = as_predictions(given, self.classes, in_order)
         if predictions.classes != self.classes:
             msg = f"Fitted for the classes {self.classes}. Received predictions over {predictions.classes}."
             raise KerasembleError(msg)
-        return slice(None) if predictions.members == self.members else predictions.positions(self.members)
+        return predictions, slice(None) if predictions.members == self.members else predictions.positions(self.members)
 
     @property
     def weights(self) -> dict[str, float] | None:

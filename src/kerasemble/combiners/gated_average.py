@@ -16,6 +16,7 @@ from kerasemble.combiners.weighted_average import WeightedAverage
 from kerasemble.combiners.weights import used_members
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, softmax
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import check_number, check_positive
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights, effective_rows, rows_that_count
 from kerasemble.solvers.folds import content_part
@@ -69,15 +70,12 @@ class GatedAverage(Combiner):
     strength: float | None = None
     drop: float = 0.1
 
-    def __post_init__(self) -> None:
+    def check_options(self) -> None:
         """Refuse options out of their range."""
-        if self.strength is not None and not 0 < self.strength < np.inf:
+        if self.strength is not None:
             remedy = " For constant weights take WeightedAverage." if self.strength == np.inf else ""
-            msg = f"strength must be above zero and finite. Received: strength={self.strength}.{remedy}"
-            raise KerasembleError(msg)
-        if not 0 <= self.drop <= 1:
-            msg = f"drop is a probability, 0 to 1. Received: drop={self.drop}."
-            raise KerasembleError(msg)
+            check_positive("strength", self.strength, remedy)
+        check_number("drop", self.drop, lambda share: 0 <= share <= 1, "a probability, 0 to 1")
 
     def combine(self, values: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:
         """Return the sum of the members' probabilities times their weights, which the probabilities decide."""

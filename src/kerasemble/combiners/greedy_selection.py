@@ -15,6 +15,7 @@ from kerasemble.combiners.selection_metric import Metric, NamedMetric, metric_of
 from kerasemble.combiners.weights import log_weights, used_members
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, softmax
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import check_choice, check_number, check_whole
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights, rows_that_count
 from kerasemble.solvers.brier_pool import gram
@@ -80,7 +81,7 @@ class GreedySelection(Combiner):
     ties: Literal["log_loss", "random"] = "log_loss"
     seed: int = 0
 
-    def __post_init__(self) -> None:
+    def check_options(self) -> None:
         """Name the metric, and refuse options out of their range."""
         if not isinstance(self.metric, str):
             if not callable(self.metric):
@@ -90,16 +91,10 @@ class GreedySelection(Combiner):
         least = {"steps": 1, "max_members": 1, "sorted_start": 0, "bags": 1, "seed": 0}
         for name, value in least.items():
             given = getattr(self, name)
-            whole = isinstance(given, int | np.integer) and not isinstance(given, bool)
-            if not (whole and given >= value) and not (name == "max_members" and given is None):
-                msg = f"{name} must be a whole number of at least {value}. Received: {name}={given!r}."
-                raise KerasembleError(msg)
-        if not 0 < self.bag_fraction <= 1:
-            msg = f"bag_fraction must be above 0 and at most 1. Received: bag_fraction={self.bag_fraction}."
-            raise KerasembleError(msg)
-        if self.ties not in ("log_loss", "random"):
-            msg = f"ties must be 'log_loss' or 'random'. Received: ties={self.ties!r}."
-            raise KerasembleError(msg)
+            if not (name == "max_members" and given is None):
+                check_whole(name, given, value)
+        check_number("bag_fraction", self.bag_fraction, lambda share: 0 < share <= 1, "above 0 and at most 1")
+        check_choice("ties", self.ties, ("log_loss", "random"))
 
     def combine(self, values: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:
         """Return the sum of the members' probabilities times their shares of the selections."""

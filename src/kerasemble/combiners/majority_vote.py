@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.fitted import Fit, Learned
-from kerasemble.combiners.weights import GivenWeights, check_weights, freeze_weights, log_weights, used_members
+from kerasemble.combiners.weights import GivenWeights, check_numbers, check_weights, log_weights, used_members
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, blocks, softmax
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights
@@ -54,10 +54,10 @@ class MajorityVote(Combiner):
 
     weights: GivenWeights | Sequence[float] | Mapping[str, float] | None = None
 
-    def __post_init__(self) -> None:
-        """Freeze the weights."""
+    def check_options(self) -> None:
+        """Refuse weights that are no numbers."""
         if self.weights is not None:
-            object.__setattr__(self, "weights", freeze_weights(self.weights))
+            check_numbers("weights", self.weights)
 
     def combine(self, values: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:
         """Return the share of votes, its largest entry at the winner."""
@@ -74,7 +74,7 @@ class MajorityVote(Combiner):
 
     def given(self, members: Sequence[str]) -> Learned:
         """Return the weights, equal where none were given."""
-        weights = (1.0,) * len(members) if self.weights is None else freeze_weights(self.weights)
+        weights = (1.0,) * len(members) if self.weights is None else self.weights
         return {"log_weights": log_weights(check_weights(weights, members))}
 
     def learn(self, predictions: Predictions, labels: IntArray, weights: RowWeights) -> Fit:

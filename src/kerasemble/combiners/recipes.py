@@ -1,16 +1,33 @@
-"""Combiners' names, and recipes as JSON."""
+"""What combiners and stages are before a fit: frozen options, a name, and JSON."""
 
 from __future__ import annotations
 
 import dataclasses
 import re
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, final
+
+from kerasemble.core.options import freeze
 
 if TYPE_CHECKING:
     # `base` imports this for the names.
     from kerasemble.combiners.base import Combiner
     from kerasemble.combiners.stages.base import Stage
+
+
+@dataclasses.dataclass(frozen=True)
+class Recipe:
+    """Options that never change: numbers, strings and tuples of them, whatever they were given as."""
+
+    @final
+    def __post_init__(self) -> None:
+        """Freeze the options, arrays and lists to tuples among them, then check them."""
+        for field in dataclasses.fields(self):
+            object.__setattr__(self, field.name, freeze(getattr(self, field.name)))
+        self.check_options()
+
+    def check_options(self) -> None:
+        """Raise a `KerasembleError` for options out of their range; any are taken unless this is overridden."""
 
 
 def name_of(combiner: type[Combiner | Stage] | Combiner | Stage) -> str:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import numbers
 from collections.abc import Mapping, Sequence
 from typing import ClassVar, final
 
@@ -17,6 +16,7 @@ from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAve
 from kerasemble.combiners.weights import not_converged, used_members
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, clipped_log, softmax
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import check_positive
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights, effective_rows, rows_that_count
 from kerasemble.solvers.folds import content_folds, content_part
@@ -76,13 +76,12 @@ class Stacking(Combiner):
     strength: float | None = None
     pool_strength: float = 10.0
 
-    def __post_init__(self) -> None:
+    def check_options(self) -> None:
         """Refuse strengths out of their range."""
         for name, value in {"strength": self.strength, "pool_strength": self.pool_strength}.items():
-            if (name, value) != ("strength", None) and not (isinstance(value, numbers.Real) and 0 < value < np.inf):
+            if (name, value) != ("strength", None):
                 remedy = " For the pool itself take WeightedGeometricAverage." if value == np.inf else ""
-                msg = f"{name} must be above zero and finite. Received: {name}={value}.{remedy}"
-                raise KerasembleError(msg)
+                check_positive(name, value, remedy)
 
     def combine(self, values: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:
         """Return the softmax of the pool's log-probabilities and of what departs from them."""

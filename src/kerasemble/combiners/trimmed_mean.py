@@ -10,7 +10,7 @@ from typing import final
 from kerasemble.combiners.base import Combiner, FixedRule
 from kerasemble.combiners.fitted import Learned
 from kerasemble.core.arrays import CLIP, Tensor, Vocabulary
-from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import check_number
 
 # 0.29 * 100 is 28.999999999999996 in floats, and means 29.
 _ROUNDING = 1e-9
@@ -45,15 +45,10 @@ class TrimmedMean(FixedRule):
 
     trim: float = 0.2
 
-    def __post_init__(self) -> None:
+    def check_options(self) -> None:
         """Refuse a share that leaves nothing."""
-        number = isinstance(self.trim, int | float) and not isinstance(self.trim, bool)
-        if not (number and 0 <= self.trim < 0.5):
-            msg = (
-                "trim is the share of the members to leave out at each end, at least 0 and below 0.5. "
-                f"Received: trim={self.trim!r}."
-            )
-            raise KerasembleError(msg)
+        range_ = "the share of the members to leave out at each end, at least 0 and below 0.5"
+        check_number("trim", self.trim, lambda share: 0 <= share < 0.5, range_)
 
     def combine(self, values: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:
         """Return the normalised mean of what is left on the members' axis."""

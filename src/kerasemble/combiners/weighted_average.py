@@ -15,9 +15,9 @@ from kerasemble.combiners.recipes import label
 from kerasemble.combiners.weights import (
     Costs,
     GivenWeights,
+    check_numbers,
     check_sparsity,
     check_weights,
-    freeze_weights,
     log_weights,
     not_converged,
     prices,
@@ -27,6 +27,7 @@ from kerasemble.combiners.weights import (
 from kerasemble.core.arrays import CLIP, FloatArray, IntArray, Tensor, Vocabulary, blocks, softmax
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.metrics import hits
+from kerasemble.core.options import check_choice
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights
 from kerasemble.solvers.brier_pool import gram, solve_brier_pool
@@ -75,23 +76,17 @@ class WeightedAverage(Combiner):
     cost_weight: float = 0.0
     costs: Costs = None
 
-    def __post_init__(self) -> None:
-        """Freeze the numbers, and refuse a word that is none of those known."""
+    def check_options(self) -> None:
+        """Refuse options out of their range, and a word that is none of those known."""
         check_sparsity(self.max_members, self.cost_weight)
         if self.weights != "learn" and (self.max_members is not None or self.cost_weight):
             msg = "max_members and cost_weight go with weights='learn': given weights and scores choose no members."
             raise KerasembleError(msg)
-        if self.loss not in ("log_loss", "brier"):
-            msg = f"loss must be 'log_loss' or 'brier'. Received: loss={self.loss!r}."
-            raise KerasembleError(msg)
+        check_choice("loss", self.loss, ("log_loss", "brier"))
         if self.costs is not None:
-            object.__setattr__(self, "costs", freeze_weights(self.costs))
-        if isinstance(self.weights, str):
-            if self.weights not in ("learn", "scores"):
-                msg = f"weights must be 'learn', 'scores' or numbers. Received: weights={self.weights!r}."
-                raise KerasembleError(msg)
-            return
-        object.__setattr__(self, "weights", freeze_weights(self.weights))
+            check_numbers("costs", self.costs)
+        if self.weights not in ("learn", "scores"):
+            check_numbers("weights", self.weights, " Or one of the words 'learn' and 'scores'.")
 
     def combine(self, values: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:
         """Return the sum of the members' probabilities times their weights."""
@@ -102,7 +97,7 @@ class WeightedAverage(Combiner):
         """Return the weights that were given, or None where they come from labels."""
         if isinstance(self.weights, str):
             return None
-        return {"log_weights": log_weights(check_weights(freeze_weights(self.weights), members))}
+        return {"log_weights": log_weights(check_weights(self.weights, members))}
 
     def learn(self, predictions: Predictions, labels: IntArray, weights: RowWeights) -> Fit:
         """Return the weights from accuracy, or those of least loss."""

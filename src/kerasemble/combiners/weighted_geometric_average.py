@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import numbers
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import ClassVar, final
@@ -16,8 +15,8 @@ from kerasemble.combiners.fitted import Fit, Learned
 from kerasemble.combiners.recipes import label
 from kerasemble.combiners.weights import (
     Costs,
+    check_numbers,
     check_sparsity,
-    freeze_weights,
     log_weights,
     not_converged,
     prices,
@@ -25,7 +24,7 @@ from kerasemble.combiners.weights import (
     used_members,
 )
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, clipped_log, softmax
-from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import check_positive
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights, effective_rows
 from kerasemble.solvers.log_linear_pool import solve_log_linear_pool
@@ -78,14 +77,12 @@ class WeightedGeometricAverage(Combiner):
     cost_weight: float = 0.0
     costs: Costs = None
 
-    def __post_init__(self) -> None:
-        """Freeze the costs, and refuse options out of their range."""
+    def check_options(self) -> None:
+        """Refuse options out of their range."""
         check_sparsity(self.max_members, self.cost_weight)
-        if not isinstance(self.strength, numbers.Real) or not 0 < self.strength < np.inf:
-            msg = f"strength must be above zero and finite. Received: strength={self.strength!r}."
-            raise KerasembleError(msg)
+        check_positive("strength", self.strength)
         if self.costs is not None:
-            object.__setattr__(self, "costs", freeze_weights(self.costs))
+            check_numbers("costs", self.costs)
 
     def combine(self, values: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:
         """Return the softmax of the weighted sum of log-probabilities."""

@@ -10,15 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.arrays import IntArray
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import check_number, check_whole, freeze
 from kerasemble.solvers.newton import Solution
 from kerasemble.solvers.sparse import Solver, select
 
 # One number for each member in order, or pairs of a member's name and its number.
 GivenWeights: TypeAlias = tuple[float | tuple[str, float], ...]
 
-# As above, or as a user writes them; one each where None.
-Costs: TypeAlias = GivenWeights | Sequence[float] | Mapping[str, float] | None
+# As above, or as a user writes them; costs are one each where None.
+Given: TypeAlias = GivenWeights | Sequence[float] | Mapping[str, float]
+Costs: TypeAlias = Given | None
 
 # A weight is a softmax or an exponential of what is stored, so that training in Keras can never make it
 # negative. Zero would be minus infinity, which files must not hold; this weight moves no digit of a float32.
@@ -27,27 +30,31 @@ _LEAST = 1e-12
 _GAP_WORTH_SAYING = 1e-6
 
 
-def freeze_weights(weights: Sequence[float] | Mapping[str, float] | GivenWeights) -> GivenWeights:
-    """Return given weights in a form that is hashable and survives JSON.
+def check_numbers(name: str, value: object, remedy: str = "") -> None:
+    """Refuse an option, frozen, that is not numbers in order, or numbers by name.
 
     Raises:
-        KerasembleError: they are not numbers.
+        KerasembleError: the option `name` is something else.
     """
-    try:
-        items = [(str(name), weight) for name, weight in weights.items()] if isinstance(weights, Mapping) else weights
-        return tuple((item[0], float(item[1])) if isinstance(item, tuple) else float(item) for item in items)
-    except (TypeError, ValueError) as error:
-        msg = f"Weights must be numbers, one for each member, in order or by name. Received: weights={weights!r}."
-        raise KerasembleError(msg) from error
+    items = value if isinstance(value, tuple) else ()
+    in_order = all(isinstance(item, numbers.Real) for item in items)
+    by_name = all(isinstance(item, tuple) and _is_named(*item) for item in items)
+    if not items or not (in_order or by_name):
+        msg = f"{name} must be numbers, one for each member, in order or by name. Received: {name}={value!r}.{remedy}"
+        raise KerasembleError(msg, code=Code.OPTION)
 
 
-def check_weights(weights: GivenWeights, members: Sequence[str]) -> npt.NDArray[np.float64]:
+def _is_named(*pair: object) -> bool:
+    return len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], numbers.Real)
+
+
+def check_weights(weights: Given, members: Sequence[str]) -> npt.NDArray[np.float64]:
     """Return given weights as an array (members,) that sums to one.
 
     Raises:
         KerasembleError: they are not one finite, non-negative number for each member, or all are zero.
     """
-    array = _in_order(weights, members, "weight")
+    array = _in_order(freeze(weights), members, "weight")
     if not array.any():
         msg = "All weights are zero. At least one member needs a weight above zero."
         raise KerasembleError(msg)
@@ -97,12 +104,9 @@ def check_sparsity(max_members: int | None, cost_weight: float) -> None:
     Raises:
         KerasembleError: fewer than one member may be kept, or the cost's weight is negative or not finite.
     """
-    if max_members is not None and (not isinstance(max_members, numbers.Integral) or max_members < 1):
-        msg = f"max_members must be a whole number of at least 1. Received: max_members={max_members!r}."
-        raise KerasembleError(msg)
-    if not isinstance(cost_weight, numbers.Real) or not 0 <= cost_weight < np.inf:
-        msg = f"cost_weight must be finite and not negative. Received: cost_weight={cost_weight!r}."
-        raise KerasembleError(msg)
+    if max_members is not None:
+        check_whole("max_members", max_members, 1)
+    check_number("cost_weight", cost_weight, lambda number: 0 <= number < np.inf, "finite and not negative")
 
 
 def prices(cost_weight: float, costs: Costs, members: Sequence[str]) -> npt.NDArray[np.float64]:
@@ -111,7 +115,7 @@ def prices(cost_weight: float, costs: Costs, members: Sequence[str]) -> npt.NDAr
     Raises:
         KerasembleError: costs are not one finite, non-negative number for each member.
     """
-    return cost_weight * (np.ones(len(members)) if costs is None else _in_order(freeze_weights(costs), members, "cost"))
+    return cost_weight * (np.ones(len(members)) if costs is None else _in_order(freeze(costs), members, "cost"))
 
 
 def solve_sparsely(

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import as_path, check_flag
 
 # How the names of files begin that are not whole yet.
 TEMPORARY = ".kerasemble-"
@@ -30,7 +31,8 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
     Raises:
         KerasembleError: it exists and `overwrite` is False, is a folder, or its folder does not exist.
     """
-    target = Path(path)
+    target = as_path(path, "What is written")
+    check_flag("overwrite", overwrite)
     if target.is_dir():
         msg = f"{target} is a folder. Give the name of a file in it."
         raise KerasembleError(msg)
@@ -45,7 +47,7 @@ def check_target(path: str | os.PathLike[str], *, overwrite: bool) -> Path:
 
 def check_suffix(path: str | os.PathLike[str], suffix: str, what: str) -> None:
     """Raise a `KerasembleError` where `path` does not end in `suffix`; `what` begins the sentence."""
-    if Path(path).suffix != suffix:
+    if as_path(path, "What is written").suffix != suffix:
         msg = f"{what} saved as {suffix}. Received: {path}."
         raise KerasembleError(msg)
 

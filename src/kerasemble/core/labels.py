@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.arrays import IntArray, first
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import as_array
 
 
 def name_labels(y: npt.ArrayLike, classes: Sequence[str]) -> npt.NDArray[np.str_]:
@@ -54,7 +56,7 @@ def encode_labels(y: npt.ArrayLike, classes: Sequence[str], samples: int, *, ord
         >>> encode_labels(["dog", "cat"], ["cat", "dog"], 2)
         array([1, 0])
     """
-    labels = _as_array(y)
+    labels = check_task(y)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     if labels.ndim not in (1, 2):
@@ -87,6 +89,33 @@ def encode_labels(y: npt.ArrayLike, classes: Sequence[str], samples: int, *, ord
     return _from_one_hot(labels, classes) if labels.ndim == 2 else _from_indices(labels, classes)
 
 
+def check_task(y: npt.ArrayLike) -> npt.NDArray[np.generic]:
+    """Return targets as an array, where they can be those of a classifier.
+
+    Raises:
+        KerasembleError: they are those of another task, which the message and the code name.
+    """
+    labels = _as_array(y)
+    for_now = "Kerasemble combines classifiers of one true class a row for now."
+    if labels.ndim > 2:
+        msg = f"Targets of shape {labels.shape} look like a class for each pixel or step. {for_now}"
+        raise KerasembleError(msg, code=Code.TASK_PER_PIXEL)
+    one_column = labels.ndim == 1 or (labels.ndim == 2 and labels.shape[1] == 1)
+    if labels.dtype.kind == "f" and one_column:
+        fractions = labels[np.isfinite(labels) & (labels % 1 != 0)]
+        if len(fractions) > labels.size / 2:
+            figures = f"{len(fractions)} of {labels.size} are no whole numbers, such as {fractions[0]:.4g}"
+            msg = f"The targets look like regression: {figures}. {for_now} Give class indices or names."
+            raise KerasembleError(msg, code=Code.TASK_REGRESSION)
+    if labels.dtype.kind in "biuf" and labels.ndim == 2 and not one_column:
+        several = np.flatnonzero(np.isin(labels, (0, 1)).all(axis=1) & (labels.sum(axis=1, dtype=np.float64) > 1))
+        if several.size:
+            figures = f"{several.size} of {len(labels)} rows have several true classes: {first(several)}"
+            msg = f"The targets look like a multi-label task: {figures}. {for_now}"
+            raise KerasembleError(msg, code=Code.TASK_MULTILABEL)
+    return labels
+
+
 def _are_other_numbers(classes: Sequence[str]) -> bool:
     """Say whether the class names are whole numbers, but not 0, 1, 2, ..., which mean the same either way."""
     counted = [str(index) for index in range(len(classes))]
@@ -94,11 +123,7 @@ def _are_other_numbers(classes: Sequence[str]) -> bool:
 
 
 def _as_array(y: npt.ArrayLike) -> npt.NDArray[np.generic]:
-    try:
-        labels = np.asarray(y)
-    except ValueError as error:
-        msg = f"Labels are ragged: give one label for each row. ({error})"
-        raise KerasembleError(msg) from error
+    labels = as_array(y, "y, one label for each row,")
     # Tables often hold numbers and text as objects; what they are shows once they are a list.
     return np.asarray(labels.tolist()) if labels.dtype == object else labels
 

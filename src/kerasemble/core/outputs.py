@@ -8,6 +8,7 @@ import numpy as np
 
 from kerasemble.core.alignment import Output
 from kerasemble.core.arrays import CLIP, FloatArray, Tensor, Vocabulary, first, softmax
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.rows import Rows, not_finite
 from kerasemble.core.summary import NotFinite, Summary, summarise
@@ -35,6 +36,7 @@ class Diagnosis(NamedTuple):
     evidence: str
     remedy: str
     output: Output | None = None
+    code: Code = Code.INVALID
 
 
 def check_finite(values: FloatArray, name: str) -> None:
@@ -127,8 +129,15 @@ def diagnose_column(look: Summary) -> Diagnosis:
         return Diagnosis("probabilities", figures, "")
     if look.low < 0 < look.high:
         return Diagnosis("logits", figures, "Pass output='logits', so that a sigmoid is applied.", "logits")
+    if look.high <= 0:
+        # Of an event that is rare every logit may be negative.
+        return Diagnosis("unclear", figures, "Pass output='logits' if they are the logits of the second class.")
     return Diagnosis(
-        "unclear", figures, "One column must be the second class's probability, or its logit with output='logits'."
+        "unclear",
+        figures,
+        "This looks like regression, and Kerasemble combines classifiers for now: the one column of a classifier is "
+        "the probability of its second class.",
+        code=Code.TASK_REGRESSION,
     )
 
 
@@ -230,4 +239,5 @@ def refuse(name: str, diagnosis: Diagnosis) -> KerasembleError:
     """Return the error for member `name` whose values are not what they must be."""
     found = "are not probabilities" if diagnosis.kind in ("unclear", "unnormalised") else f"look like {diagnosis.kind}"
     msg = f"Member '{name}': its values {found} ({diagnosis.evidence}). {diagnosis.remedy}"
-    return KerasembleError(msg, {} if diagnosis.output is None else {"output": diagnosis.output})
+    options = {} if diagnosis.output is None else {"output": diagnosis.output}
+    return KerasembleError(msg, options, code=diagnosis.code)

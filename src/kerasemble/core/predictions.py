@@ -9,18 +9,20 @@ import operator
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.alignment import Alignment
 from kerasemble.core.arrays import FloatArray, IntArray, as_probabilities, blocks, first
+from kerasemble.core.codes import Code
 from kerasemble.core.costs import Cost
 from kerasemble.core.display import as_html
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import atomic_target, check_suffix
 from kerasemble.core.labels import encode_labels
+from kerasemble.core.options import as_array, as_names, check_choice
 from kerasemble.core.outputs import decide, standardise
 from kerasemble.core.stacked import Stacked
 from kerasemble.core.tables import as_table, check_classes, check_columns, check_members, check_same_rows
@@ -72,7 +74,7 @@ class Predictions:
     @classmethod
     def from_arrays(
         cls,
-        arrays: Mapping[str, npt.ArrayLike],
+        arrays: Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike] | npt.ArrayLike,
         classes: Sequence[object] | None = None,
         *,
         output: str = "probabilities",
@@ -82,7 +84,8 @@ class Predictions:
 
         Args:
             arrays: member name to (samples, classes) floats; (samples,) or (samples, 1) is the probability of the
-                second class and needs `classes` with two names or `task="binary"`.
+                second class and needs `classes` with two names or `task="binary"`. Without names, a list of such or
+                one array (members, samples, classes), the members are "m0", "m1", ...
             classes: class names in the columns' order; "0", "1", ... where left out.
             output: "probabilities"; "logits", to which a softmax (one column: a sigmoid) is applied; or "unnormalised",
                 whose rows are divided by their sums.
@@ -91,11 +94,11 @@ class Predictions:
         Raises:
             KerasembleError: an array is ragged, holds NaN, is not what `output` says, or differs in shape.
         """
+        arrays = _by_name(arrays)
         names = check_members(arrays)
-        if output not in ("probabilities", "logits", "unnormalised"):
-            msg = f"output must be 'probabilities', 'logits' or 'unnormalised'. Received: output={output!r}."
-            raise KerasembleError(msg)
-        binary = task == Task.BINARY or (classes is not None and len(classes) == 2)
+        check_choice("output", output, ("probabilities", "logits", "unnormalised"))
+        classes = None if classes is None else as_names("classes", classes)
+        binary = (isinstance(task, str) and task == Task.BINARY) or (classes is not None and len(classes) == 2)
         read = {str(name): as_table(str(name), array) for name, array in arrays.items()}
         check_same_rows(read)
         check_columns(read, None if classes is None else len(classes), binary=binary)
@@ -114,14 +117,19 @@ class Predictions:
         return cls(values, names, labels, parse_task(task, width))
 
     @classmethod
-    def from_labels(cls, labels: Mapping[str, npt.ArrayLike], classes: Sequence[object] | int) -> Predictions:
+    def from_labels(
+        cls,
+        labels: Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike] | npt.ArrayLike,
+        classes: Sequence[object] | int,
+    ) -> Predictions:
         """Return the predictions of members that give a class for each sample and nothing else.
 
         They are kept as uint8, or as uint16 where there are more than 256 classes: one or two bytes a vote. Every
         combiner takes them; to one that works on probabilities a label is a class of probability one.
 
         Args:
-            labels: member name to (samples,) class indices from 0, or class names.
+            labels: member name to (samples,) class indices from 0, or class names. Without names, a list of such or one
+                array (members, samples), the members are "m0", "m1", ...
             classes: the class names, in the order that indices follow; or how many classes there are.
 
         Raises:
@@ -131,20 +139,15 @@ class Predictions:
             >>> Predictions.from_labels({"a": ["cat", "dog"], "b": ["dog", "dog"]}, classes=["cat", "dog"])
             Predictions: 2 members (a, b), 2 samples, 2 classes (cat, dog), binary, labels only
         """
-        listed = list(classes) if isinstance(classes, Sequence | np.ndarray) else None
-        if listed is None and not isinstance(classes, numbers.Integral):
-            msg = f"classes must be the class names in order, or how many there are. Received: classes={classes!r}."
-            raise KerasembleError(msg)
-        if not isinstance(labels, Mapping):
-            msg = f"Give labels by member: {{'a': labels of a, ...}}. Received: {type(labels).__name__}."
-            raise KerasembleError(msg)
+        listed = None if isinstance(classes, numbers.Integral) else as_names("classes", classes)
         width = operator.index(classes) if listed is None else len(listed)  # type: ignore[arg-type]
-        names = check_classes(listed, width)
+        labels = _by_name(labels)
         if not 2 <= width <= _MOST_CLASSES:
-            msg = f"Labels can tell 2 to {_MOST_CLASSES} classes apart. Received: {width} classes."
+            msg = f"Labels can tell 2 to {_MOST_CLASSES} classes apart. Received: classes={classes!r:.40}."
             raise KerasembleError(msg)
+        names = check_classes(listed, width)
         members = check_members(labels)
-        tables = {str(name): _as_labels(str(name), answers) for name, answers in labels.items()}
+        tables = {str(name): as_array(answers, f"Member '{name}'") for name, answers in labels.items()}
         wrong = [f"'{name}' {table.shape}" for name, table in tables.items() if table.ndim != 1 or not table.size]
         if wrong:
             msg = f"Labels are one for each sample, (samples,). Received: {', '.join(wrong)}."
@@ -164,11 +167,23 @@ class Predictions:
         """Make the array read-only, without touching the caller's own.
 
         Raises:
-            KerasembleError: the array holds neither floats nor uint8 or uint16.
+            KerasembleError: the array holds neither floats nor uint8 or uint16, or is not of these members and classes.
         """
+        if not isinstance(self.values, Stacked):
+            object.__setattr__(self, "values", as_array(self.values, "values"))
+        object.__setattr__(self, "members", as_names("members", self.members))
+        object.__setattr__(self, "classes", as_names("classes", self.classes))
         if self.values.dtype.kind != "f" and self.values.dtype not in (np.uint8, np.uint16):
             msg = f"values must be floats, or uint8 or uint16 labels. Received: {self.values.dtype}. See from_labels."
             raise KerasembleError(msg)
+        object.__setattr__(self, "task", parse_task(self.task, len(self.classes)))
+        shape = self.values.shape
+        if len(shape) < 2 or shape[0] != len(self.members) or (not self.labels_only and shape[-1] != len(self.classes)):
+            msg = (
+                "values must be (members, samples, ..., classes), or (members, samples) labels. Received: shape "
+                f"{shape} for {len(self.members)} members and {len(self.classes)} classes."
+            )
+            raise KerasembleError(msg, code=Code.NOT_PREDICTIONS)
         if isinstance(self.values, Stacked):
             return
         view = self.values.view()
@@ -222,9 +237,13 @@ class Predictions:
         return true
 
     def rows(self, index: npt.NDArray[np.integer | np.bool_] | slice) -> Predictions:
-        """Return the predictions for some of the rows: an index array, a mask or a slice."""
-        if not isinstance(index, slice) and index.dtype == np.bool_:
-            index = np.flatnonzero(index)
+        """Return the predictions for some of the rows: their positions, a mask or a slice.
+
+        Raises:
+            KerasembleError: positions are no whole numbers or not there, or a mask is of another length.
+        """
+        if not isinstance(index, slice):
+            index = self._positions_of_rows(as_array(index, "The positions of rows"))
         if isinstance(self.values, Stacked):
             taken: Any = self.values.take(np.arange(self.samples)[index])
         else:
@@ -232,21 +251,34 @@ class Predictions:
             taken = self.values[:, index] if isinstance(index, slice) else self.values.take(index, axis=1)
         return dataclasses.replace(self, values=taken, data=None)
 
+    def _positions_of_rows(self, index: npt.NDArray[Any]) -> IntArray:
+        is_mask = index.dtype == np.bool_ and index.shape == (self.samples,)
+        if is_mask:
+            return np.flatnonzero(index)
+        # A list without anything in it is of floats.
+        whole = index.ndim == 1 and (index.dtype.kind in "iu" or not index.size)
+        if not whole or (index.size and not -self.samples <= index.min() <= index.max() < self.samples):
+            msg = (
+                f"Rows are chosen by positions from 0 to {self.samples - 1}, a mask of {self.samples}, or a slice. "
+                f"Received: {index!r:.80}."
+            )
+            raise KerasembleError(msg, code=Code.OPTION)
+        return index.astype(np.int64, copy=False)
+
     def only(self, names: Sequence[str]) -> Predictions:
         """Return the predictions of some of the members, in the order of `names`.
 
         Raises:
             KerasembleError: a name is not a member's, or there are none or the same one twice.
         """
+        names = as_names("members", names)
         index = self.positions(names)
         alignment = self.alignment
         if alignment is not None:
             readings = tuple(alignment.readings[position] for position in index)
             alignment = dataclasses.replace(alignment, readings=readings)
         costs = None if self.costs is None else tuple(self.costs[position] for position in index)
-        return dataclasses.replace(
-            self, values=self.values[index], members=tuple(names), alignment=alignment, costs=costs
-        )
+        return dataclasses.replace(self, values=self.values[index], members=names, alignment=alignment, costs=costs)
 
     def positions(self, names: Sequence[str]) -> IntArray:
         """Return where the members of these names stand, in the order of `names`.
@@ -254,11 +286,12 @@ class Predictions:
         Raises:
             KerasembleError: a name is not a member's, or there are none or the same one twice.
         """
+        names = as_names("members", names)
         missing = [name for name in names if name not in self.members]
         if missing or not names:
             asked = f"No such members: {first(missing)}" if missing else "No members were asked for"
             msg = f"{asked}. The members are: {first(self.members, 20)}."
-            raise KerasembleError(msg)
+            raise KerasembleError(msg, code=Code.NO_SUCH_MEMBER)
         if len(set(names)) < len(names):
             msg = f"Members are asked for more than once: {first(names, 20)}. Ask for each once."
             raise KerasembleError(msg)
@@ -334,9 +367,45 @@ class Predictions:
         return as_html(repr(self), [("member", "read as", "ms a row", "parameters"), *rows])
 
 
-def _as_labels(name: str, answers: npt.ArrayLike) -> npt.NDArray[Any]:
-    try:
-        return np.asarray(answers)
-    except ValueError as error:
-        msg = f"Member '{name}' is a ragged list. Give one label for each sample. ({error})"
-        raise KerasembleError(msg) from error
+# What can be read as predictions: themselves, or what `Predictions.from_arrays` takes.
+PredictionsLike: TypeAlias = Predictions | Mapping[str, npt.ArrayLike] | Sequence[npt.ArrayLike] | npt.ArrayLike
+
+
+def as_predictions(
+    given: PredictionsLike, classes: Sequence[str] | None = None, members: Sequence[str] | None = None
+) -> Predictions:
+    """Return predictions as they are, and arrays of probabilities as predictions.
+
+    Args:
+        given: predictions, or what `Predictions.from_arrays` takes.
+        classes: the names of the arrays' classes, where they are known.
+        members: the names of arrays that have none and are as many; "m0", "m1", ... where left out.
+
+    Raises:
+        KerasembleError: it is neither.
+    """
+    if isinstance(given, Predictions):
+        return given
+    arrays = _by_name(given)
+    if members is not None and len(members) == len(arrays) and not isinstance(given, Mapping):
+        arrays = dict(zip(members, arrays.values(), strict=True))
+    return Predictions.from_arrays(arrays, classes)
+
+
+def _by_name(given: object) -> Mapping[str, npt.ArrayLike]:
+    """Return members' answers by name; "m0", "m1", ... where they have none.
+
+    Raises:
+        KerasembleError: it is no mapping, list or array of members' answers.
+    """
+    if isinstance(given, Mapping):
+        return given
+    if hasattr(given, "__array__") and not isinstance(given, type):
+        given = list(as_array(given, "Predictions")) if np.ndim(as_array(given, "Predictions")) else None
+    if not isinstance(given, list | tuple):
+        msg = (
+            "Members' answers are given by name, {'a': array, ...}, as a list of arrays, or as one array (members, "
+            f"samples, classes). Received: {given!r}."
+        )
+        raise KerasembleError(msg, code=Code.NOT_PREDICTIONS)
+    return {f"m{position}": array for position, array in enumerate(given)}

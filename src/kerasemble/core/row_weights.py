@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from kerasemble.core.arrays import IntArray, first
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import as_array
 from kerasemble.core.predictions import Predictions
 
 RowWeights: TypeAlias = npt.NDArray[np.float64]
@@ -81,8 +82,8 @@ def _as_weights(given: npt.ArrayLike | None, samples: int) -> RowWeights:
         # Ones that take no memory, since there may be a million.
         return np.broadcast_to(np.float64(1), samples)
     try:
-        weights = np.asarray(given, dtype=np.float64)
-    except (TypeError, ValueError) as error:
+        weights = as_array(given, "sample_weight").astype(np.float64)
+    except (TypeError, ValueError, OverflowError) as error:
         msg = f"sample_weight must be numbers, one for each row. ({error})"
         raise KerasembleError(msg) from error
     if weights.shape != (samples,):

@@ -9,7 +9,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.arrays import FloatArray, first
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import as_array, as_names
 from kerasemble.core.outputs import Diagnosis, check_finite, look_at, refuse
 
 
@@ -37,7 +39,7 @@ def check_classes(classes: Sequence[object] | None, width: int) -> tuple[str, ..
     """
     if classes is None:
         return tuple(str(index) for index in range(width))
-    names = tuple(str(name) for name in classes)
+    names = as_names("classes", classes)
     if len(names) != width:
         msg = f"{len(names)} class names were given ({first(names)}) for {width} classes. Give one for each."
         raise KerasembleError(msg)
@@ -54,22 +56,17 @@ def as_table(name: str, array: npt.ArrayLike) -> FloatArray:
     Raises:
         KerasembleError: it is ragged, empty, of another rank, or whole numbers in one column.
     """
-    try:
-        table = np.asarray(array)
-    except ValueError as error:
-        msg = f"Member '{name}' is a ragged list: its rows differ in length. Give (samples, classes) floats. ({error})"
-        raise KerasembleError(msg) from error
+    table = as_array(array, f"Member '{name}'")
     if table.dtype.kind not in "fiub":
         msg = f"Member '{name}' has dtype {table.dtype}. Give (samples, classes) floats."
         raise KerasembleError(msg)
     if table.ndim == 2 and table.shape[1] == 1:
         table = table[:, 0]
     if table.ndim not in (1, 2):
-        msg = (
-            f"Member '{name}' has shape {table.shape}. Multiclass and binary members have (samples, classes); "
-            "other tasks are not supported yet."
-        )
-        raise KerasembleError(msg)
+        per_pixel = table.ndim > 2
+        what = " This looks like a class for each pixel, and Kerasemble combines one answer a row for now." * per_pixel
+        msg = f"Member '{name}' has shape {table.shape}; a classifier has (samples, classes).{what}"
+        raise KerasembleError(msg, code=Code.TASK_PER_PIXEL if per_pixel else Code.INVALID)
     if not len(table):
         msg = f"Member '{name}' has no rows. Give at least one sample."
         raise KerasembleError(msg)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 
 
@@ -14,7 +15,11 @@ class Task(enum.StrEnum):
     BINARY = "binary"
 
 
-_NOT_YET = ("multilabel", "regression", "segmentation")
+_NOT_YET = {
+    "multilabel": Code.TASK_MULTILABEL,
+    "regression": Code.TASK_REGRESSION,
+    "segmentation": Code.TASK_PER_PIXEL,
+}
 
 
 def parse_task(name: str | Task | None, outputs: int) -> Task:
@@ -25,9 +30,12 @@ def parse_task(name: str | Task | None, outputs: int) -> Task:
     """
     if name is None:
         return Task.BINARY if outputs == 2 else Task.MULTICLASS
+    if not isinstance(name, str):
+        msg = f"task must be a word. Received: task={name!r}. Supported: {', '.join(Task)}."
+        raise KerasembleError(msg)
     if name in _NOT_YET:
         msg = f"Task '{name}' is not supported yet. Supported: {', '.join(Task)}."
-        raise KerasembleError(msg)
+        raise KerasembleError(msg, code=_NOT_YET[name])
     if name not in tuple(Task):
         msg = f"Unknown task. Received: task={name!r}. Supported: {', '.join(Task)}."
         raise KerasembleError(msg)

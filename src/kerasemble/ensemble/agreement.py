@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from typing import Any
-
-import numpy.typing as npt
 
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.core.arrays import first
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
+from kerasemble.core.rows import Rows
 from kerasemble.ensemble.graph import OUTPUT, layer_names
 from kerasemble.members.member import Member, Model, name_of
 from kerasemble.members.preprocessing import warn_of_other_range
@@ -70,7 +68,7 @@ def used(members: Sequence[Member], fitted: FittedCombiner) -> tuple[Member, ...
     return tuple(known[name] for name in fitted.members)
 
 
-def check_like_fitted(x: npt.NDArray[Any], fitted: FittedCombiner) -> None:
+def check_like_fitted(x: Rows, fitted: FittedCombiner) -> None:
     """Refuse data of another shape than the members were aligned to, and warn of another range."""
     inputs = fitted.alignment.inputs if fitted.alignment is not None else None
     if inputs is None:

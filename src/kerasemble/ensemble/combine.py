@@ -5,17 +5,20 @@ from __future__ import annotations
 import dataclasses
 import os
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy.typing as npt
 
-from kerasemble.combiners import by_name
+from kerasemble.combiners import as_combiner, weighted
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
-from kerasemble.combiners.chain import with_stages
+from kerasemble.combiners.chain import as_stages, with_stages
 from kerasemble.combiners.recipes import name_of
 from kerasemble.combiners.stages.base import Stage
+from kerasemble.combiners.weighted_average import WeightedAverage
+from kerasemble.combiners.weights import Given
 from kerasemble.core.errors import KerasembleError, warn
+from kerasemble.core.options import as_names
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.ensemble.ensemble import Ensemble
 from kerasemble.evaluation.candidates import default_combiners
@@ -24,6 +27,7 @@ from kerasemble.evaluation.decision import Action
 from kerasemble.evaluation.metrics import MetricName
 from kerasemble.evaluation.plan import Settings
 from kerasemble.members.member import Member, Source, as_members
+from kerasemble.members.member import name_of as name_of_member
 from kerasemble.scoring.check import Checked, look
 from kerasemble.scoring.labels import labels_of
 from kerasemble.scoring.scoring import Progress, Scoring
@@ -35,7 +39,8 @@ def combine(
     y: npt.ArrayLike | None = None,
     combiner: Combiner | str = "auto",
     *,
-    stages: Sequence[Stage] = (),
+    weights: Given | Literal["scores"] | None = None,
+    stages: Sequence[Stage | str] = (),
     classes: Sequence[object] | None = None,
     data_range: tuple[float, float] | None = None,
     budget: float | None = None,
@@ -62,6 +67,8 @@ def combine(
         y: (samples,) labels: class indices, names, or one-hot rows; those of the data where left out.
         combiner: a combiner or its name; "auto" takes what scored best on rows that its fit did not see, which may
             be a single member: then the ensemble holds that one alone.
+        weights: of the members, in order or by name, for `WeightedAverage`, which is taken where no combiner is named,
+            or for another that takes weights; only ratios matter. Or "scores", as `WeightedAverage` has it.
         stages: what follows the combiner, such as `Temperature()` and `ConformalSets(0.95)`; combiners are compared
             without them, and what is chosen is then scored with them.
         classes: class names in the order wanted; the members' own where left out.
@@ -94,12 +101,14 @@ def combine(
         >>> print(ensemble.report)  # doctest: +SKIP
         >>> ensemble.save("ensemble.keras")  # doctest: +SKIP
     """
-    asked = by_name(combiner) if isinstance(combiner, str) and combiner != "auto" else combiner
-    # Those that cannot follow fail before anything is run.
-    with_stages(Average() if isinstance(asked, str) else asked, stages)
+    preferred = chosen(combiner, weights)
+    classes = None if classes is None else as_names("classes", classes)
+    # What cannot follow, and weights that do not fit, fail before anything is run.
+    stages = as_stages(stages)
+    with_stages(preferred or Average(), stages)
     named = as_members(members)
-    if isinstance(asked, Combiner):
-        asked.given([str(member.name) for member in named])  # weights that do not fit fail before anything is run
+    if preferred is not None:
+        preferred.given([name_of_member(member) for member in named])
     scoring = Scoring(x, data_range=data_range, store=store, batch_size=batch_size, progress=progress)
     y = labels_of(scoring.x, y)
     classes = scoring.x.classes if classes is None else classes
@@ -110,7 +119,6 @@ def combine(
     named, data_range = checked.members, checked.data_range
     seen = scoring.predictions(named, classes if classes is not None or not checked.accepted else checked.classes)
     recipes = default_combiners(seen)
-    preferred = asked if isinstance(asked, Combiner) else None
     if preferred is not None:
         recipes = [*(each for each in recipes if name_of(each) != name_of(preferred)), preferred]
     settings = Settings(
@@ -139,6 +147,16 @@ def combine(
     fitted = dataclasses.replace(found.fitted, fitted_on=seen.data)
     report = dataclasses.replace(found.report, warnings=warnings)
     return Ensemble(kept, fitted, data_range=data_range, report=report)
+
+
+def chosen(combiner: Combiner | str, weights: Given | Literal["scores"] | None = None) -> Combiner | None:
+    """Return the combiner that is asked for, None for "auto".
+
+    Raises:
+        KerasembleError: there is no such combiner, or it takes no weights.
+    """
+    recipe = None if isinstance(combiner, str) and combiner == "auto" else as_combiner(combiner)
+    return recipe if weights is None else weighted(recipe or WeightedAverage(), weights)
 
 
 def _with_findings(known: Sequence[str], checked: Checked) -> tuple[str, ...]:

@@ -11,7 +11,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.combiners.average import Average
+from kerasemble.combiners import as_combiner
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.chain import with_stages
 from kerasemble.combiners.fitted import FittedCombiner
@@ -21,7 +21,9 @@ from kerasemble.core.alignment import Alignment, Reading
 from kerasemble.core.arrays import FloatArray, first
 from kerasemble.core.display import as_html
 from kerasemble.core.errors import KerasembleError, warn
+from kerasemble.core.options import as_names, check_range
 from kerasemble.core.row_weights import ClassWeight
+from kerasemble.core.rows import pieces
 from kerasemble.ensemble.agreement import check_like_fitted, check_options, check_own, fit_to, range_of, used
 from kerasemble.ensemble.archive import write_archive
 from kerasemble.ensemble.graph import OUTPUT, build_graph, by_name, layer_names
@@ -32,8 +34,11 @@ from kerasemble.members.loading import load_file
 from kerasemble.members.member import Member, Model, Source, as_members, name_of
 from kerasemble.members.preprocessing import detect_range
 from kerasemble.members.record import read_record
+from kerasemble.scoring.batch_size import check_batch_size
+from kerasemble.scoring.labels import labels_of
 from kerasemble.scoring.predict import predict
-from kerasemble.scoring.sources.arrays import check_data
+from kerasemble.scoring.sources.opening import as_source
+from kerasemble.scoring.sources.source import Source as Rows
 
 # Rows on which it is seen how members are read: enough to tell logits from probabilities, few enough to be quick.
 _ROWS_TO_ALIGN = 256
@@ -46,7 +51,7 @@ class Ensemble:
     Args:
         members: models, paths of models, or `Member`s that say how a model is read.
         combiner: a fitted one; or one that learns nothing, such as `Average()`, the default; or one that learns, for
-            which `fit` is called first.
+            which `fit` is called first; or the name of one.
         stages: what follows the combiner, such as `Temperature()` and `ConformalSets(0.95)`; they learn in `fit`.
         classes: class names in the order of the output; the members' own where left out.
         data_range: lowest and highest value the data can take; detected where left out and where a member asks.
@@ -65,14 +70,17 @@ class Ensemble:
     def __init__(
         self,
         members: Sequence[Member | Source],
-        combiner: Combiner | FittedCombiner | None = None,
-        *stages: Stage,
+        combiner: Combiner | FittedCombiner | str = "average",
+        *stages: Stage | str,
         classes: Sequence[object] | None = None,
         data_range: tuple[float, float] | None = None,
         report: Report | None = None,
     ) -> None:
         """Check members and combiner; nothing is loaded or run yet."""
-        self.combiner: Combiner | FittedCombiner = with_stages(Average() if combiner is None else combiner, stages)
+        recipe = combiner if isinstance(combiner, FittedCombiner) else as_combiner(combiner)
+        self.combiner: Combiner | FittedCombiner = with_stages(recipe, stages)
+        classes = None if classes is None else as_names("classes", classes)
+        data_range = check_range(data_range)
         self._given = as_members(members)
         self.members = self._given
         if isinstance(self.combiner, FittedCombiner):
@@ -91,12 +99,12 @@ class Ensemble:
         """The class names in the order of the output, None while no data was seen."""
         if isinstance(self.combiner, FittedCombiner):
             return self.combiner.classes
-        return None if self._classes is None else tuple(str(name) for name in self._classes)
+        return self._classes
 
     def fit(
         self,
-        x: npt.ArrayLike,
-        y: npt.ArrayLike,
+        x: Any,  # noqa: ANN401 - whatever can be data
+        y: npt.ArrayLike | None = None,
         *,
         sample_weight: npt.ArrayLike | None = None,
         class_weight: ClassWeight | None = None,
@@ -106,8 +114,8 @@ class Ensemble:
         """Return this ensemble with its combiner fitted; the members are run once and not changed.
 
         Args:
-            x: (samples, ...) data that the members were not trained on.
-            y: (samples,) labels: class indices, names, or one-hot rows.
+            x: (samples, ...) data that the members were not trained on, or whatever else `kerasemble.predict` takes.
+            y: (samples,) labels: class indices, names, or one-hot rows; those of the data where left out.
             sample_weight: (samples,) how much each row counts; only ratios matter.
             class_weight: "balanced", or how much the rows of each class count, by name or index.
             store: folder in which the members' answers are kept, as in `predict`.
@@ -116,9 +124,11 @@ class Ensemble:
         Raises:
             KerasembleError: data, labels or members cannot be used; the message says which and the cure.
         """
+        source = as_source(x)
+        y = labels_of(source, y)
         # Members that an earlier fit left out are considered again.
         seen = predict(
-            self._given, x, classes=self.classes, data_range=self._data_range, store=store, progress=progress
+            self._given, source, classes=self.classes, data_range=self._data_range, store=store, progress=progress
         )
         recipe = self.combiner.combiner if isinstance(self.combiner, FittedCombiner) else self.combiner
         fitted = recipe.fit(seen, y, sample_weight=sample_weight, class_weight=class_weight)
@@ -126,11 +136,12 @@ class Ensemble:
         ensemble._records = self._records
         return ensemble
 
-    def predict(self, x: npt.ArrayLike, *, batch_size: int = 256) -> FloatArray:
+    def predict(self, x: Any, *, batch_size: int = 256) -> FloatArray:  # noqa: ANN401 - whatever can be data
         """Return the combined probabilities, float32 (samples, classes).
 
         Args:
-            x: (samples, ...) data in its own range, as the ensemble was fitted on.
+            x: (samples, ...) data in its own range, as the ensemble was fitted on; or whatever else
+                `kerasemble.predict` takes.
             batch_size: samples at a time.
 
         Raises:
@@ -138,7 +149,12 @@ class Ensemble:
         """
         return np.asarray(self.outputs(x, batch_size=batch_size)[OUTPUT])
 
-    def outputs(self, x: npt.ArrayLike, *, batch_size: int = 256) -> dict[str, npt.NDArray[Any]]:
+    def outputs(
+        self,
+        x: Any,  # noqa: ANN401 - whatever can be data
+        *,
+        batch_size: int = 256,
+    ) -> dict[str, npt.NDArray[Any]]:
         """Return the combined probabilities and what the stages add to them, by name.
 
         Args:
@@ -152,30 +168,53 @@ class Ensemble:
         Raises:
             KerasembleError: as `predict`.
         """
-        array = check_data(x)
-        fitted = self._align(array)
-        check_like_fitted(array, fitted)
+        check_batch_size(batch_size)
+        rows = as_source(x)
+        _ = rows.extent  # refuses rows that are not finite
+        fitted = self._align(rows)
+        check_like_fitted(rows, fitted)
         if not all(member.is_keras for member in self.members):
-            return self._predict_outside(array, fitted, batch_size)
+            return self._predict_outside(rows, fitted, batch_size)
         if self._model is None:
             self._model = build_graph(self.members, fitted, copies=False)
-        answer = by_name(self._model.predict(array, batch_size=batch_size, verbose=0))
+        parts = [
+            by_name(self._model.predict(rows.read(piece.start, piece.stop), batch_size=batch_size, verbose=0))
+            for piece in pieces(rows)
+        ]
+        answer = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
         bad = np.flatnonzero(~np.isfinite(answer[OUTPUT]).all(axis=-1))
         if bad.size:
-            rows = f"{bad.size} of {len(array)} rows: {first(bad)}"
-            msg = f"A member returned NaN or infinity in {rows}. Leave those rows out, or mend the model."
+            where = f"{bad.size} of {len(rows)} rows: {first([rows.row_name(row) for row in bad.tolist()])}"
+            msg = f"A member returned NaN or infinity in {where}. Leave those rows out, or mend the model."
             raise KerasembleError(msg)
         # Jitted functions give dicts in the order of the alphabet.
         return {name: answer[name] for name in (OUTPUT, *fitted.combiner.output_names())}
 
-    def _predict_outside(
-        self, x: npt.NDArray[Any], fitted: FittedCombiner, batch_size: int
-    ) -> dict[str, npt.NDArray[Any]]:
+    def _predict_outside(self, x: Rows, fitted: FittedCombiner, batch_size: int) -> dict[str, npt.NDArray[Any]]:
         """Return the outputs where a member cannot be part of a Keras model."""
         span = range_of(fitted) or self._data_range
         seen = predict(self.members, x, classes=fitted.classes, data_range=span, batch_size=batch_size)
         answer = fitted.outputs(seen)
         return answer | {OUTPUT: np.asarray(answer[OUTPUT], dtype=np.float32)}
+
+    def as_member(self, x: Rows) -> Member:
+        """Return this as a member that answers to the data as `predict` does, to be scored beside others.
+
+        Raises:
+            KerasembleError: as `predict`.
+        """
+        fitted = self._align(x)
+        record = make_record(fitted, self._member_records(), self.report)
+
+        def ensemble(rows: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            return self._predict_outside(as_source(rows), fitted, len(rows))[OUTPUT]
+
+        source: Source = ensemble
+        head = None
+        if all(member.is_keras for member in self.members):
+            source = self.to_keras()
+            head = OUTPUT if fitted.combiner.output_names() else None
+        return Member(source, output="probabilities", classes=fitted.classes, head=head, record=record)
 
     def to_keras(self) -> Model:
         """Return a new plain `keras.Model`: functional, of Keras built-ins only, its members copies and frozen.
@@ -218,7 +257,7 @@ class Ensemble:
     def _member_records(self) -> list[dict[str, Any]]:
         return member_records(self._given) if self._records is None else self._records
 
-    def _align(self, x: npt.NDArray[Any] | None) -> FittedCombiner:
+    def _align(self, x: Rows | None) -> FittedCombiner:
         """Return the fitted combiner with its alignment, found on the first rows of `x`, or on noise where None."""
         now = self.combiner
         if isinstance(now, FittedCombiner) and now.alignment is not None:

@@ -12,6 +12,8 @@ import numpy.typing as npt
 from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import digest
+from kerasemble.core.options import as_names, check_flag, check_range
+from kerasemble.ensemble.ensemble import Ensemble
 from kerasemble.evaluation.metrics import MetricName
 from kerasemble.evaluation.report import Report
 from kerasemble.evaluation.score import score
@@ -21,10 +23,11 @@ from kerasemble.scoring.labels import labels_of
 from kerasemble.scoring.predict import predict
 from kerasemble.scoring.scoring import Progress
 from kerasemble.scoring.sources.opening import as_source
+from kerasemble.scoring.sources.source import Source as Rows
 
 
 def evaluate(
-    models: Sequence[Member | Source],
+    models: Sequence[Member | Source | Ensemble] | Ensemble,
     x: Any,  # noqa: ANN401 - whatever can be data
     y: npt.ArrayLike | None = None,
     *,
@@ -43,7 +46,8 @@ def evaluate(
     given as plain paths they need no options.
 
     Args:
-        models: ensembles and other models: paths, model objects, or `Member`s.
+        models: ensembles and other models: paths, model objects, or `Member`s; `Ensemble`s that are fitted, called
+            "ensemble", "ensemble-2", ...; or one such.
         x: (samples, ...) data that neither models nor ensembles were fitted to, in the ensembles' range; or whatever
             else `predict` takes.
         y: (samples,) labels: class indices, names, or one-hot rows; those of the data where left out.
@@ -65,8 +69,10 @@ def evaluate(
     Example:
         >>> print(evaluate(["ensemble.keras", "a.keras", "b.h5"], x_test, y_test))  # doctest: +SKIP
     """
-    read = read_by_records(models, classes, data_range)
+    check_flag("fitted_rows", fitted_rows)
+    classes = None if classes is None else as_names("classes", classes)
     source = as_source(x)
+    read = read_by_records(_with_ensembles(models, source), classes, check_range(data_range))
     y = labels_of(source, y)
     if not fitted_rows:
         _check_unseen(read.members, source.fingerprint)
@@ -84,6 +90,15 @@ def evaluate(
     chains = {name: each for name, each in made.items() if each["combiner"]["name"] == "chain"}
     fitted = {name: FittedCombiner.from_json(each) for name, each in chains.items()}
     return score(seen, y, list(made), groups=groups, metrics=metrics, fitted=fitted)
+
+
+def _with_ensembles(models: Sequence[Member | Source | Ensemble] | Ensemble, x: Rows) -> Sequence[Member | Source]:
+    """Return models and, in place of ensembles, members that answer as they do."""
+    if isinstance(models, Ensemble):
+        models = [models]
+    if not isinstance(models, list | tuple):
+        return models  # which is refused, as everywhere
+    return [model.as_member(x) if isinstance(model, Ensemble) else model for model in models]
 
 
 def _check_unseen(members: Sequence[Member], data: str) -> None:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from kerasemble.combiners import by_name, find
+from kerasemble.combiners import as_combiner, find
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.bayesian_vote import BayesianVote
@@ -13,8 +13,10 @@ from kerasemble.combiners.recipes import label, name_of
 from kerasemble.combiners.select import Select
 from kerasemble.combiners.single_best import SingleBest
 from kerasemble.core.arrays import first
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.losses import LOSSES
+from kerasemble.core.options import freeze
 from kerasemble.core.predictions import Predictions
 
 # The best member is a row of its own, since members are picked in each fold: what it loses is no member's loss.
@@ -130,15 +132,11 @@ def with_mean(combiners: Sequence[Combiner]) -> list[Combiner]:
 
 def as_combiners(given: Iterable[Combiner | str]) -> list[Combiner]:
     """Return combiners, those given by name with their defaults."""
-    if isinstance(given, str) or not isinstance(given, Iterable):
+    given = freeze(given) if hasattr(given, "__array__") else given
+    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
         msg = f"combiners must be a list of combiners or of their names. Received: combiners={given!r}."
-        raise KerasembleError(msg)
-    made = [by_name(each) if isinstance(each, str) else each for each in given]
-    wrong = [each for each in made if not isinstance(each, Combiner)]
-    if wrong:
-        msg = f"combiners must be recipes, such as Average(), or their names. Received: {wrong[0]!r}."
-        raise KerasembleError(msg)
-    return made
+        raise KerasembleError(msg, code=Code.OPTION)
+    return [as_combiner(each) for each in given]
 
 
 def names_of(combiners: Sequence[Combiner], members: Sequence[str] = ()) -> list[str]:

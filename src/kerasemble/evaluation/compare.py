@@ -9,14 +9,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from kerasemble.combiners import as_combiner
 from kerasemble.combiners.base import Combiner, OpinionPool
-from kerasemble.combiners.chain import Chain, with_stages
+from kerasemble.combiners.chain import Chain, as_stages, with_stages
 from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.combiners.select import Select
 from kerasemble.combiners.stages.base import Stage
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.errors import warn
-from kerasemble.core.predictions import Predictions
+from kerasemble.core.predictions import Predictions, PredictionsLike, as_predictions
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.evaluation.analysis import Staged
 from kerasemble.evaluation.candidates import Candidates
@@ -54,7 +55,7 @@ class Compared(NamedTuple):
 
 
 def compare(
-    predictions: Predictions,
+    predictions: PredictionsLike,
     y: npt.ArrayLike,
     combiners: Iterable[Combiner | str] | None = None,
     *,
@@ -63,13 +64,13 @@ def compare(
     groups: npt.ArrayLike | None = None,
     metrics: Sequence[MetricName] | None = None,
     seed: int = 0,
-    prefer: Combiner | None = None,
+    prefer: Combiner | str | None = None,
     sample_weight: npt.ArrayLike | None = None,
     class_weight: ClassWeight | None = None,
     costs: Mapping[str, float] | Sequence[float] | None = None,
     budget: float | None = None,
     max_members: int | None = None,
-    stages: Sequence[Stage] = (),
+    stages: Sequence[Stage | str] = (),
     select_by: str | None = None,
 ) -> Report:
     """Score members and combiners on the same rows, and say whether combining is worth it.
@@ -86,7 +87,8 @@ def compare(
     verdict is that of fitting and choosing together, and not that of a winner.
 
     Args:
-        predictions: (members, samples, ..., classes) of data that the members were not trained on.
+        predictions: of data that the members were not trained on; or arrays of probabilities as
+            `Predictions.from_arrays` takes them, by name or in a list.
         y: (samples,) labels: class indices, names, or one-hot rows.
         combiners: the ones to compare, or their names; those of `default_combiners` where left out. The plain mean
             is always among them.
@@ -129,6 +131,9 @@ def compare(
         >>> report.decision.action.value, report.decision.subject, round(report.decision.loss, 4)
         ('keep-member', 'b', 0.2899)
     """
+    predictions = as_predictions(predictions)
+    prefer = None if prefer is None else as_combiner(prefer)
+    stages = as_stages(stages)
     settings = Settings(
         cv,
         repeats,

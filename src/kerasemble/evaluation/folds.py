@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import as_array
 
 # Below so many rows one division into folds is a matter of luck, and others cost little.
 _FEW, _REPEATS = 300, 3
@@ -90,7 +91,7 @@ def as_groups(groups: npt.ArrayLike, samples: int) -> tuple[IntArray, tuple[str,
     Raises:
         KerasembleError: there is not one group for each row, or there are fewer than two.
     """
-    given: npt.NDArray[Any] = np.asarray(groups)
+    given: npt.NDArray[Any] = as_array(groups, "groups")
     if given.shape != (samples,):
         msg = f"groups must be one for each of the {samples} rows. Received: an array of shape {given.shape}."
         raise KerasembleError(msg)

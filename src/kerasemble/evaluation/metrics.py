@@ -84,7 +84,7 @@ def metrics_of(
             f"AUC is left out, since no row is labelled {first(absent)}, and it is undefined without." if absent else ""
         )
         return tuple(wanted), (said,) if said else ()
-    if isinstance(names, str) or callable(names):
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) or callable(name) for name in names):
         msg = f"metrics must be a list of names or functions. Received: metrics={names!r}. Write metrics=[...]."
         raise KerasembleError(msg)
     found = {name: known[name] for name in ("log loss", "accuracy")}

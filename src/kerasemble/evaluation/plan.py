@@ -121,7 +121,8 @@ def _check_settings(settings: Settings, samples: int) -> None:
     """
     for name in ("cv", "repeats", "seed"):
         value = getattr(settings, name)
-        if value is not None and not isinstance(value, numbers.Integral):
+        left_out = value is None and name == "repeats"
+        if not left_out and not isinstance(value, numbers.Integral):
             msg = f"{name} must be a whole number. Received: {name}={value!r}."
             raise KerasembleError(msg)
     if samples < 2 or settings.cv < 2:

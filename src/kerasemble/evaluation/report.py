@@ -11,7 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.combiners.fitted import FittedCombiner
+from kerasemble.core.arrays import first
 from kerasemble.core.display import as_html
+from kerasemble.core.errors import KerasembleError
 from kerasemble.core.records import from_plain, to_plain
 from kerasemble.evaluation.analysis import Analysis
 from kerasemble.evaluation.decision import Decision
@@ -179,11 +181,16 @@ class Report:
     opinion_pool: Literal["linear", "log-linear"] | None = None
 
     def __getitem__(self, name: str) -> Score:
-        """Return the score of the member or combiner called `name`."""
+        """Return the score of the member or combiner called `name`.
+
+        Raises:
+            KerasembleError: there is none.
+        """
         for score in self.scores:
-            if score.name == name:
+            if isinstance(name, str) and score.name == name:
                 return score
-        raise KeyError(name)
+        msg = f"The report has no score of {name!r}. It has: {first([score.name for score in self.scores], 20)}."
+        raise KerasembleError(msg)
 
     def to_json(self) -> dict[str, Any]:
         """Return this as lists, numbers and strings; `chosen` and `best_member` as positions in `scores`."""

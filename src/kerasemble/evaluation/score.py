@@ -11,7 +11,7 @@ import numpy.typing as npt
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.core.errors import KerasembleError, warn
-from kerasemble.core.predictions import Predictions
+from kerasemble.core.predictions import PredictionsLike, as_predictions
 from kerasemble.evaluation.analysis import Staged
 from kerasemble.evaluation.budget import as_costs
 from kerasemble.evaluation.candidates import names_of
@@ -26,7 +26,7 @@ from kerasemble.evaluation.verdict import of_stages, sentences_of
 
 
 def score(
-    predictions: Predictions,
+    predictions: PredictionsLike,
     y: npt.ArrayLike,
     ensembles: Sequence[str] = (),
     *,
@@ -50,6 +50,7 @@ def score(
     Raises:
         KerasembleError: labels do not fit the predictions, there are fewer than two rows, or no such ensemble.
     """
+    predictions = as_predictions(predictions)
     every, names = rows_of(predictions, y, groups, None, None)
     if predictions.samples < 2:
         msg = f"Scoring needs at least two labelled rows. Received: {predictions.samples}."

@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.labels import encode_labels
+from kerasemble.core.options import as_array
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import ClassWeight, row_weights
 from kerasemble.evaluation.analyse import analyse
@@ -49,7 +50,7 @@ def rows_of(
     predictions = dataclasses.replace(predictions, ordered=True)
     if len(positions) < len(labels):
         predictions, labels, weights = predictions.rows(positions), labels[positions], weights[positions]
-        groups = None if groups is None else np.asarray(groups)[positions]
+        groups = None if groups is None else as_array(groups, "groups")[positions]
     if groups is None:
         return Rows(predictions, labels, weights, None, positions), None
     numbers, names = as_groups(groups, len(labels))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import as_path
 from kerasemble.members.custom import import_objects
 from kerasemble.members.member import Member
 
@@ -32,7 +33,7 @@ def load_members(path: str | os.PathLike[str]) -> list[Member]:
         >>> load_members("members.toml")  # doctest: +SKIP
         [Member('resnet', preprocess='-1..1'), Member('vit')]
     """
-    target = Path(path)
+    target = as_path(path, "A list of members")
     try:
         content = tomllib.loads(target.read_text(encoding="utf-8"))
     except OSError as error:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.members.backend import import_keras, reason
 from kerasemble.members.inspection.folder import folder_kind
@@ -132,7 +133,7 @@ def _open_saved_model(folder: Path) -> Model:
     specs = list(signatures[endpoint].structured_input_signature[1].values())
     if len(specs) != 1:
         msg = f"{folder} takes {len(specs)} inputs. Members with one input are supported so far."
-        raise KerasembleError(msg)
+        raise KerasembleError(msg, code=Code.INPUT_SEVERAL)
     source = keras.Input(tuple(specs[0].shape)[1:], dtype=specs[0].dtype.name)
     layer = keras.layers.TFSMLayer(os.fspath(folder), call_endpoint=endpoint)
     return keras.Model(source, layer(source), name=folder.name or "saved_model")

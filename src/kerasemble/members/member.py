@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias, final
 
 from kerasemble.core.arrays import first
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import as_names, check_choice, check_flag, freeze
 from kerasemble.members.loading import Loaded, check_path, load_file
 from kerasemble.members.preprocessing import CONVENTIONS, Convention, parse_convention
 from kerasemble.members.record import read_record
@@ -56,6 +58,7 @@ class Member:
             the model.
         trust: open the file although it brings code, such as a Lambda layer: only if you know who made it.
         custom_objects: the classes and functions that the file names and Keras lacks, by name.
+        record: what made an ensemble; it is read from the file of one.
 
     Raises:
         KerasembleError: the file is not a model's, or an option is not one of those above.
@@ -75,26 +78,32 @@ class Member:
     architecture: Callable[[], Model] | str | os.PathLike[str] | None = None
     trust: bool = False
     custom_objects: Mapping[str, Any] | None = None
-    # What the file of a saved ensemble says of itself.
-    record: Mapping[str, Any] | None = dataclasses.field(default=None, init=False, repr=False)
+    record: Mapping[str, Any] | None = dataclasses.field(default=None, repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
         """Check what can be checked without running the model."""
+        if self.name is not None and (not isinstance(self.name, str) or not self.name):
+            msg = f"A member's name is text. Received: name={self.name!r}."
+            raise KerasembleError(msg, code=Code.OPTION)
         where = f"Member '{self.name or self._own_name()}'"
         if self.kind == "file" and self.path is not None:
             check_path(self.path)
             self._read_record(self.path)
-        if self.output not in OUTPUTS:
-            msg = f"{where}: output must be one of {', '.join(OUTPUTS)}. Received: output={self.output!r}."
-            raise KerasembleError(msg)
+        check_choice(f"{where}: output", self.output, OUTPUTS)
+        check_flag(f"{where}: trust", self.trust)
         self._check_preprocess(where)
         if self.classes is not None:
-            classes = tuple(str(name) for name in self.classes)
+            classes = as_names(f"{where}: classes", self.classes)
             if len(set(classes)) != len(classes):
                 msg = f"{where}: class names must be unique. Received: {first(classes, 20)}."
                 raise KerasembleError(msg)
             object.__setattr__(self, "classes", classes)
-        ignored = (self.ignore,) if isinstance(self.ignore, str | int) else tuple(self.ignore)
+        ignored = freeze(self.ignore)
+        ignored = ignored if isinstance(ignored, tuple) else (ignored,)
+        wrong = [column for column in ignored if not isinstance(column, str | int)]
+        if wrong:
+            msg = f"{where}: ignore lists columns by position or by name. Received among them: {first(wrong)}."
+            raise KerasembleError(msg, code=Code.OPTION)
         object.__setattr__(self, "ignore", ignored)
 
     def _check_preprocess(self, where: str) -> None:
@@ -168,7 +177,8 @@ class Member:
     @property
     def range(self) -> tuple[float, float] | None:
         """The range of the data that a saved ensemble was fitted on, where its members needed to know."""
-        span = None if self.record is None else self.record["fitted"]["alignment"]["inputs"]["range"]
+        alignment = None if self.record is None else self.record["fitted"]["alignment"]
+        span = None if alignment is None else alignment["inputs"]["range"]
         return None if span is None else (span[0], span[1])
 
     @property

@@ -10,6 +10,7 @@ import numpy.typing as npt
 
 from kerasemble.core.alignment import InputSpec, Output
 from kerasemble.core.arrays import FloatArray, Tensor, Vocabulary, first
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.outputs import decide, standardise
 from kerasemble.core.rows import Rows
@@ -62,7 +63,7 @@ def input_of(model: Model, name: str) -> tuple[tuple[int | None, ...] | None, st
         return None, "float32"
     if len(inputs) > 1:
         msg = f"Member '{name}' takes {len(inputs)} inputs. Members with one input are supported so far."
-        raise KerasembleError(msg)
+        raise KerasembleError(msg, code=Code.INPUT_SEVERAL)
     return tuple(inputs[0].shape[1:]), str(inputs[0].dtype)
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-from pathlib import Path
 from typing import Any
 
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import as_path
 from kerasemble.members.inspection.archive import read_entry
 from kerasemble.members.inspection.record import Refused
 
@@ -23,7 +23,7 @@ def read_record(path: str | os.PathLike[str]) -> dict[str, Any] | None:
     Raises:
         KerasembleError: the file is no model, or a newer version of kerasemble wrote it.
     """
-    target = Path(path)
+    target = as_path(path, "A model")
     if target.suffix.lower() != ".keras" or target.is_dir():
         return None
     try:

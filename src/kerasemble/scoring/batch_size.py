@@ -9,7 +9,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import check_whole
 
 # Where nothing is given and little is to be done; where tuning begins, and the factor by which it goes on.
 _USUAL, _FIRST, _FACTOR = 256, 32, 4
@@ -30,9 +30,8 @@ def is_short_of_memory(error: BaseException) -> bool:
 
 def check_batch_size(size: int | None) -> None:
     """Raise a `KerasembleError` where a batch cannot be of this size."""
-    if size is not None and size < 1:
-        msg = f"batch_size must be at least 1. Received: batch_size={size}."
-        raise KerasembleError(msg)
+    if size is not None:
+        check_whole("batch_size", size, 1)
 
 
 @final

@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy.typing as npt
 
+from kerasemble.core.labels import check_task
+from kerasemble.core.options import as_names, check_flag
 from kerasemble.evaluation.finding import Finding
 from kerasemble.members.member import Member, Source, as_members, name_of
 from kerasemble.scoring.examine import examine
@@ -101,8 +103,9 @@ def check(
         >>> print(check(["a.keras", "b.h5"], x, y))  # doctest: +SKIP
         proposal: Member 'b' ... Pass preprocess='0..1'.
     """
+    classes = None if classes is None else as_names("classes", classes)
     scoring = Scoring(x, data_range=data_range, batch_size=batch_size, progress=progress)
-    labels = scoring.x.y if y is None else y
+    labels = scoring.x.y if y is None else check_task(y)
     named = scoring.x.classes if classes is None else classes
     checked = look(scoring, as_members(members), labels, named, accept_proposals=accept_proposals)
     leaked = [] if trained_on is None else find_overlap(scoring.x, as_source(trained_on))
@@ -122,6 +125,7 @@ def look(
     Raises:
         KerasembleError: the labels cannot be used.
     """
+    check_flag("accept_proposals", accept_proposals)
     scoring.check_rows()
     accepted: list[Finding] = []
     found = examine(scoring, members, y, classes)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy.typing as npt
 
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.labels import check_task
 from kerasemble.scoring.sources.source import Source
 
 
@@ -12,7 +13,7 @@ def labels_of(source: Source, y: npt.ArrayLike | None) -> npt.ArrayLike:
     """Return `y`, or the labels of the data where it is None.
 
     Raises:
-        KerasembleError: there are none.
+        KerasembleError: there are none, or they are those of another task.
     """
     labels = source.y if y is None else y
     if labels is None:
@@ -21,4 +22,4 @@ def labels_of(source: Source, y: npt.ArrayLike | None) -> npt.ArrayLike:
             "label= (--label), or sort images into a subfolder for each class."
         )
         raise KerasembleError(msg)
-    return labels
+    return check_task(labels)  # before anything is run

@@ -12,6 +12,7 @@ import numpy as np
 from kerasemble.core.alignment import Alignment, InputSpec, Output, Reading
 from kerasemble.core.costs import Cost
 from kerasemble.core.errors import KerasembleError, warn
+from kerasemble.core.options import as_path, check_function, check_range
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.rows import Rows
 from kerasemble.core.stacked import Stacked
@@ -94,18 +95,16 @@ class Scoring:
         """Check the data and the options; nothing is run yet."""
         check_batch_size(batch_size)
         check_dtype(dtype)
-        if data_range is not None and not data_range[0] < data_range[1]:
-            msg = f"data_range must be (low, high) with low below high. Received: {data_range}."
-            raise KerasembleError(msg)
+        check_function("progress", progress)
         self.x = as_source(x)
-        self.data_range = data_range
+        self.data_range = check_range(data_range)
         self.fingerprint = self.x.fingerprint
         self.notes: list[str] = []
         self._batch_size = batch_size
         self._dtype = dtype
         self._progress = progress or (lambda _name, _done, _total: None)
         data = DataSet(self.x.shape, self.x.dtype.str, self.fingerprint, self.x.place)
-        self._store = None if store is None else Store(store, data)
+        self._store = None if store is None else Store(as_path(store, "A store"), data)
         self._models = Models()
         self._inputs: dict[object, tuple[tuple[int | None, ...] | None, str]] = {}
         self._known: dict[object, _Known] = {}

@@ -17,6 +17,7 @@ from kerasemble.core.arrays import first
 from kerasemble.core.costs import Cost
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import digest
+from kerasemble.core.options import as_path
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.stacked import Stacked
 from kerasemble.core.tasks import Task
@@ -57,7 +58,7 @@ def load_store(path: str | os.PathLike[str]) -> Stored:
         >>> run = ke.load_store("run/")  # doctest: +SKIP
         >>> ke.compare(run.predictions, run.y)  # doctest: +SKIP
     """
-    folder = _data_folder(Path(path))
+    folder = _data_folder(as_path(path, "A store"))
     data, note = _read(folder / DATA), _read(folder / PREDICTIONS)
     parts, costs = [], []
     alignment = Alignment.from_json(note["alignment"])

@@ -61,7 +61,7 @@ class Abstain(Stage):
     risk: float = 0.02
     confidence: float = 0.95
 
-    def __post_init__(self) -> None:
+    def check_options(self) -> None:
         """Refuse options out of their range."""
         check_share("risk", self.risk)
         check_share("confidence", self.confidence)

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.combiners.fitted import Fit, Learned
+from kerasemble.combiners.recipes import Recipe
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.row_weights import RowWeights
@@ -21,7 +22,7 @@ Combined = npt.NDArray[np.float64]
 
 
 @dataclasses.dataclass(frozen=True)
-class Stage(abc.ABC):
+class Stage(Recipe, abc.ABC):
     """A recipe for what happens to the combined probabilities.
 
     A stage without an `output` is a calibrator: its answer takes the place of the probabilities. One with an `output`
@@ -77,15 +78,4 @@ def check_share(name: str, value: object) -> None:
     """
     if not isinstance(value, numbers.Real) or not 0 < float(value) < 1:
         msg = f"{name} must be a number between 0 and 1, both excluded. Received: {name}={value!r}."
-        raise KerasembleError(msg)
-
-
-def check_positive(name: str, value: object) -> None:
-    """Refuse what is not a finite number above zero.
-
-    Raises:
-        KerasembleError: the option `name` is something else.
-    """
-    if not isinstance(value, numbers.Real) or not 0 < float(value) < np.inf:
-        msg = f"{name} must be above zero and finite. Received: {name}={value!r}."
         raise KerasembleError(msg)

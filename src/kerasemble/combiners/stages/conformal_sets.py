@@ -74,7 +74,7 @@ class ConformalSets(Stage):
     allowed: int = 2
     by_class: bool = False
 
-    def __post_init__(self) -> None:
+    def check_options(self) -> None:
         """Refuse options out of their range."""
         check_share("coverage", self.coverage)
         if self.method not in METHODS:

@@ -53,7 +53,7 @@ class Isotonic(Stage):
     shrunk: ClassVar[bool] = False
     knots: int = 64
 
-    def __post_init__(self) -> None:
+    def check_options(self) -> None:
         """Refuse too few knots."""
         if not isinstance(self.knots, numbers.Integral) or isinstance(self.knots, bool) or self.knots < 2:
             msg = f"knots must be a whole number of at least 2. Received: knots={self.knots!r}."

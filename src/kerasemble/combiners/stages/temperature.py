@@ -9,9 +9,10 @@ from typing import final
 import numpy as np
 
 from kerasemble.combiners.fitted import Fit, Learned
-from kerasemble.combiners.stages.base import Combined, Stage, check_positive
+from kerasemble.combiners.stages.base import Combined, Stage
 from kerasemble.combiners.weights import log_weights, not_converged
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, clipped_log, softmax
+from kerasemble.core.options import check_positive
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights, effective_rows
 from kerasemble.core.tasks import parse_task
@@ -47,7 +48,7 @@ class Temperature(Stage):
 
     strength: float = 0.1
 
-    def __post_init__(self) -> None:
+    def check_options(self) -> None:
         """Refuse a strength out of its range."""
         check_positive("strength", self.strength)
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping
 from typing import final
 
 from kerasemble.combiners.fitted import Fit, Learned
-from kerasemble.combiners.stages.base import Combined, Stage, check_positive
+from kerasemble.combiners.stages.base import Combined, Stage
 from kerasemble.combiners.weights import not_converged
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, clipped_log, softmax
+from kerasemble.core.options import check_positive
 from kerasemble.core.row_weights import RowWeights, effective_rows
 from kerasemble.solvers.vector_scaling import solve_vector_scaling
 
@@ -43,7 +44,7 @@ class VectorScaling(Stage):
 
     strength: float = 1.0
 
-    def __post_init__(self) -> None:
+    def check_options(self) -> None:
         """Refuse a strength out of its range."""
         check_positive("strength", self.strength)
 

@@ -8,6 +8,7 @@ from collections.abc import Collection
 from pathlib import Path
 from typing import Any, BinaryIO, NoReturn
 
+from kerasemble.core.options import as_path
 from kerasemble.members.inspection import archive as archives
 from kerasemble.members.inspection.configuration import check_code
 from kerasemble.members.inspection.document import parse
@@ -36,7 +37,8 @@ def inspect(
 ) -> Inspection:
     """Return what a model file is, without running it and without Keras.
 
-    A bad file raises nothing: the record says why it is refused, and all that was known until then.
+    A bad file raises nothing: the record says why it is refused, and all that was known until then. What is no path
+    raises a `KerasembleError`.
 
     Args:
         path: of a `.keras`, `.h5` or `.hdf5` file, of an unzipped `.keras`, of a SavedModel, or of weights.
@@ -53,8 +55,9 @@ def inspect(
         >>> inspect("gone.keras").reason
         'does not exist. Give the path of a .keras or .h5 file.'
     """
+    target = as_path(path, "A model")
     with private_folder() as work:
-        return examine(path, Asked(architecture, trust, custom, limits), work, copy=False).inspection
+        return examine(target, Asked(architecture, trust, custom, limits), work, copy=False).inspection
 
 
 def examine(path: str | os.PathLike[str], asked: Asked, work: Path, *, copy: bool) -> Examined:

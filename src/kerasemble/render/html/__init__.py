@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import atomic_target, check_suffix
 from kerasemble.evaluation.report import Report
@@ -35,6 +36,9 @@ def write_report(report: Report, path: str | os.PathLike[str], *, images: Any = 
     Example:
         >>> write_report(report, "report.html", images=x_valid)  # doctest: +SKIP
     """
+    if not isinstance(report, Report):
+        msg = f"A page is of a Report, as compare and evaluate return it. Received: {report!r:.80}."
+        raise KerasembleError(msg, code=Code.OPTION)
     check_suffix(path, ".html", "A page is")
     check_installed()
     page = page_of(report, images)

@@ -30,7 +30,11 @@ def pictures_of(images: Any, rows: list[int]) -> list[str | None]:  # noqa: ANN4
     if hasattr(images, "__len__") and max(rows) >= len(images):
         msg = f"There are {len(images)} images, and the report is of row {max(rows)} too. Give the data it is about."
         raise KerasembleError(msg)
-    found = [_as_image(np.asarray(images[row : row + 1])[0]) for row in rows]
+    try:
+        found = [_as_image(np.asarray(images[row : row + 1])[0]) for row in rows]
+    except Exception as error:  # whatever gives rows may raise anything
+        msg = f"images must be the rows that the report is about, (samples, height, width[, channels]). ({error})"
+        raise KerasembleError(msg) from error
     known = [each for each in found if each is not None]
     if not known:
         return [None] * len(rows)

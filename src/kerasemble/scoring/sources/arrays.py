@@ -13,7 +13,8 @@ import numpy.typing as npt
 from kerasemble.core.arrays import first
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.labels import encode_labels
-from kerasemble.core.rows import not_finite, pieces, refuse_rows
+from kerasemble.core.options import as_array
+from kerasemble.scoring.sources.inputs import check_no_text, check_one_input
 from kerasemble.scoring.sources.source import Source
 
 _KEYS = ("x", "y", "classes")
@@ -41,11 +42,9 @@ class Array(Source):
         Raises:
             KerasembleError: it is ragged, empty or not numeric.
         """
-        try:
-            self.array = np.asarray(x)
-        except ValueError as error:
-            msg = f"The data is ragged: all rows must have one shape. ({error})"
-            raise KerasembleError(msg) from error
+        check_one_input(x)
+        self.array = as_array(x, "The data, whose rows must have one shape,")
+        check_no_text(self.array, place)
         super().__init__(self.array.shape, self.array.dtype, place=place, y=y, classes=classes)
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
@@ -128,18 +127,3 @@ def _mapped(path: Path, key: str) -> npt.NDArray[Any] | None:
         name, extra = np.frombuffer(file.read(4), dtype="<u2").tolist()
     offset = entry.header_offset + _LOCAL_HEADER + name + extra + header
     return np.memmap(path, dtype=dtype, mode="r", offset=offset, shape=shape, order="F" if fortran else "C")
-
-
-def check_data(x: npt.ArrayLike | Source) -> npt.NDArray[Any]:
-    """Return data (samples, ...) as an array of finite numbers.
-
-    Raises:
-        KerasembleError: it is ragged, empty, not numeric, or has NaN or infinity; the message names the rows.
-    """
-    source = x if isinstance(x, Source) else Array(x)
-    total = len(source)
-    bad = [not_finite(source.read(rows.start, rows.stop), rows.start) for rows in pieces(source)]
-    every = np.concatenate(bad)
-    if every.size:
-        raise refuse_rows(every, total, source.row_name)
-    return np.asarray(source)

@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.arrays import first
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 
 
@@ -50,7 +51,7 @@ def is_array(value: object) -> bool:
 def _checked(x: object, y: object, who: str) -> Batch:
     if isinstance(x, tuple | Mapping):
         msg = f"{who} gives several inputs a row ({type(x).__name__}). Members take one: give its rows alone."
-        raise KerasembleError(msg)
+        raise KerasembleError(msg, code=Code.INPUT_SEVERAL)
     rows = _as_numpy(x, who)
     labels = None if y is None else _text(_as_numpy(y, who))
     if rows.ndim < 2 or (labels is not None and labels.ndim == 0):

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from kerasemble.core.arrays import IntArray, first
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import as_array
 from kerasemble.core.rows import Extent, extent_of_block, merged, not_finite, pieces, refuse_rows
 
 
@@ -118,11 +119,7 @@ class Source(abc.ABC):
         Raises:
             KerasembleError: there are not as many labels as rows, or they are ragged.
         """
-        try:
-            labels = np.asarray(y)
-        except ValueError as error:
-            msg = f"Labels are ragged: give one label for each row. ({error})"
-            raise KerasembleError(msg) from error
+        labels = as_array(y, "y, one label for each row,")
         _check_count(labels, len(self), self.place)
         other = copy.copy(self)
         other.y = labels
