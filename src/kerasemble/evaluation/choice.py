@@ -77,7 +77,10 @@ def take(evidence: Evidence, default: int | None) -> Taken:
     taken = _surely_best(evidence, default)
     if evidence.measure == "error rate":
         # Few rows err, and of many members one errs in none of them by chance.
-        worse = paired_interval(baseline, evidence.combiners[taken.position], weights, evidence.groups).high < 0
+        worse = (
+            paired_interval(baseline, evidence.combiners[taken.position], weights, evidence.groups, (-1.0, 1.0)).high
+            < 0
+        )
         gains = picked - evidence.combiners @ shares
     else:
         # A combination that is but the member itself is no reason to run the others.
@@ -135,9 +138,9 @@ def _needed(evidence: Evidence, default: int, index: int) -> float:
 
 def _against_default(evidence: Evidence, default: int, index: int) -> Interval:
     """Return by how much a combiner's log loss is below the default's, with its interval."""
-    unseen = (evidence.one_more(evidence.if_wrong[default], index), -np.inf)
+    wrong = evidence.if_wrong[default] - evidence.if_wrong[index]
     losses = evidence.log_losses
-    return paired_interval(losses[default], losses[index], evidence.weights, evidence.groups, unseen)
+    return paired_interval(losses[default], losses[index], evidence.weights, evidence.groups, (wrong, wrong))
 
 
 def _surely_best(evidence: Evidence, default: int | None) -> Taken:

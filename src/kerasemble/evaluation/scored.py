@@ -89,13 +89,15 @@ class Rows(NamedTuple):
         return paired_test(baseline, other, self.weights, self.groups, added, unseen).interval
 
     def unseen(self, baseline: Doubt, other: Doubt) -> Unseen:
-        """Return the differences on a row on which the other is wrong, and on which the baseline is; None of errors."""
+        """Return the differences on rows on which the other is wrong, and on which the baseline is: see `paired_test`.
+
+        Where a row is wrong in both, both lose what their doubt says. One error more or less is the most that a row's
+        errors differ by.
+        """
         if self.measure == "error rate":
-            return None
-        low, high = (
-            one_more(baseline.losses, other.losses, whose.claimed, self.weights) for whose in (other, baseline)
-        )
-        return low, high
+            return -1.0, 1.0
+        difference = baseline.losses - other.losses
+        return difference, difference
 
 
 class Scored(NamedTuple):
