@@ -20,7 +20,7 @@ Weighted: TypeAlias = Callable[[RowWeights], float]
 Unseen: TypeAlias = tuple[npt.NDArray[np.float64] | float, npt.NDArray[np.float64] | float] | None
 
 # Two-sided 95 %.
-_LEVEL, _UPPER = 0.95, 0.975
+_UPPER = 0.975
 # The standard normal deviate of the same.
 _DEVIATE = 1.959963984540054
 # Shares that sum to more than one less this squared are those of one row.
@@ -113,24 +113,31 @@ def paired_test(
     # With equal weights it is the usual variance of a mean, n - 1 in the denominator.
     squares = float(units @ units)
     # One row that has next to all the weight leaves next to nothing to divide by.
-    variance = float(parts @ parts) / max(1 - squares, _LEAST_APART) + added
-    alone = _student(mean, variance, squares)
+    variance = float(parts @ parts) / max(1 - squares, _LEAST_APART)
+    alone = _student(mean, variance + added, squares)
     deciding = _deciding(parts / units.mean()) >= _DECIDING or not difference.any()
     if unseen is None:
         return alone._replace(enough=deciding)
     counts = shares * _effective(difference - mean, shares, variance)
     influence = shares * np.abs(difference - mean)
-    low, high = (
+    below, above = (
         Bound(
-            sign * difference, counts, min(sign * mean, _pseudo_observation(sign * np.asarray(row), shares, influence))
+            sign * difference,
+            counts,
+            min(sign * mean, _pseudo_observation(sign * np.asarray(row), shares, influence)),
         )
         for sign, row in zip((1, -1), unseen, strict=True)
     )
-    p = max(alone.p, min(1.0, 2 * float(ndtr(-(low if mean > 0 else high).deviate_of(0.0)))))
-    interval = Interval(
-        mean, min(alone.interval.low, low.lower(_DEVIATE)), max(alone.interval.high, -high.lower(_DEVIATE))
-    )
-    return Tested(interval, p, deciding and not alone.p < 1 - _LEVEL <= p)
+    # The two variances add, as if both were normal.
+    picking = _DEVIATE * math.sqrt(added)
+    low = min(alone.interval.low, mean - math.hypot(mean - below.lower(_DEVIATE), picking))
+    high = max(alone.interval.high, mean + math.hypot(mean + above.lower(_DEVIATE), picking))
+    deviate = (below if mean > 0 else above).deviate_of(0.0)
+    if added:
+        deviate = abs(mean) / math.hypot(abs(mean) / deviate if deviate else math.inf, math.sqrt(added))
+    undone = (alone.interval.low > 0 >= low) or (alone.interval.high < 0 <= high)
+    p = max(alone.p, min(1.0, 2 * float(ndtr(-deviate))))
+    return Tested(Interval(mean, low, high), p, deciding and not undone)
 
 
 def _student(mean: float, variance: float, squares: float) -> Tested:
