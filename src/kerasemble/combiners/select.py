@@ -16,10 +16,12 @@ from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.fitted import Fit, Learned
 from kerasemble.combiners.recipes import label
 from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAverage
-from kerasemble.combiners.weights import Costs, check_sparsity, freeze_weights, prices
+from kerasemble.combiners.weights import Costs, check_numbers, check_sparsity, prices
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.metrics import hits
+from kerasemble.core.options import check_positive
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights, effective_rows, rows_that_count
 from kerasemble.solvers.folds import content_part
@@ -77,17 +79,19 @@ class Select(Combiner):
     budget: float | None = None
     costs: Costs = None
 
-    def __post_init__(self) -> None:
-        """Freeze the costs, and refuse limits that make no sense."""
+    def check_options(self) -> None:
+        """Refuse limits that make no sense, and what is no combiner."""
+        from kerasemble.combiners import as_combiner  # which imports every combiner
+
+        object.__setattr__(self, "combiner", as_combiner(self.combiner))
+        if isinstance(self.combiner, Select):
+            msg = f"Select takes a combiner such as Average(). Received: {self.combiner!r}. Give the limits to one."
+            raise KerasembleError(msg, code=Code.OPTION)
         check_sparsity(self.max_members, 0.0)
-        if not isinstance(self.combiner, Combiner) or isinstance(self.combiner, Select):
-            msg = f"Select takes a combiner such as Average(). Received: {self.combiner!r}."
-            raise KerasembleError(msg)
-        if self.budget is not None and not 0 < self.budget < np.inf:
-            msg = f"budget must be above zero and finite. Received: budget={self.budget!r}."
-            raise KerasembleError(msg)
+        if self.budget is not None:
+            check_positive("budget", self.budget)
         if self.costs is not None:
-            object.__setattr__(self, "costs", freeze_weights(self.costs))
+            check_numbers("costs", self.costs)
 
     def combine(self, values: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:
         """Return what the combiner makes of the selected members."""
@@ -107,7 +111,7 @@ class Select(Combiner):
         if self.budget is not None and not cost.min() <= self.budget * _ROUNDING:
             cheapest = predictions.members[int(cost.argmin())]
             msg = f"No member is within a budget of {self.budget:g}: the cheapest, '{cheapest}', costs {cost.min():g}."
-            raise KerasembleError(msg)
+            raise KerasembleError(msg, code=Code.OPTION)
         inside = np.arange(len(cost))
         if not self._holds(cost):
             inside = self._selected(predictions, labels, weights, cost)

@@ -13,8 +13,8 @@ from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.fitted import Fit, Learned
 from kerasemble.combiners.weights import log_weights, used_members
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, clipped_log, softmax
-from kerasemble.core.errors import KerasembleError
 from kerasemble.core.losses import LOSSES, class_balance, row_losses
+from kerasemble.core.options import check_choice, check_flag
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights, effective_rows
 from kerasemble.solvers.log_linear_pool import solve_log_linear_pool
@@ -56,11 +56,10 @@ class SingleBest(Combiner):
     recalibrate: bool = False
     loss: str = "log loss"
 
-    def __post_init__(self) -> None:
+    def check_options(self) -> None:
         """Refuse a loss that is not known."""
-        if self.loss not in LOSSES:
-            msg = f"loss must be one of {', '.join(map(repr, LOSSES))}. Received: loss={self.loss!r}."
-            raise KerasembleError(msg)
+        check_flag("recalibrate", self.recalibrate)
+        check_choice("loss", self.loss, LOSSES)
 
     def combine(self, values: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:
         """Return the member's probabilities, or the softmax of its logarithms times the exponent."""

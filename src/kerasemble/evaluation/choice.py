@@ -10,7 +10,7 @@ from kerasemble.core.arrays import IntArray
 from kerasemble.core.row_weights import RowWeights
 from kerasemble.evaluation.candidates import Candidates
 from kerasemble.evaluation.picks import DRAWS, draw_means
-from kerasemble.evaluation.scored import Losses, one_more
+from kerasemble.evaluation.scored import Losses, Rows
 from kerasemble.evaluation.significance import Interval, paired_interval
 
 # A lower loss by less than this, in nats or as a share of rows, is not worth leaving the default for, however sure.
@@ -25,18 +25,16 @@ class Evidence(NamedTuple):
     Args:
         losses: (candidates, rows) in the measure.
         if_wrong: (candidates, rows) the log loss of each row if the most probable class were not the true one.
-        claimed: (candidates, rows) how probable they say that is.
         weights: (rows,) how much each row counts.
         groups: (rows,) group numbers from 0, without gaps, or None.
-        measure: the loss.
+        rows: all rows of the comparison, in whose measure the losses are.
     """
 
     losses: Losses
     if_wrong: Losses
-    claimed: Losses
     weights: RowWeights
     groups: IntArray | None
-    measure: str
+    rows: Rows
 
     @property
     def means(self) -> Losses:
@@ -45,10 +43,7 @@ class Evidence(NamedTuple):
 
     def against(self, baseline: int, other: int) -> Interval:
         """Return by how much one candidate's loss is below another's, with its interval."""
-        unseen = None
-        if self.measure == "log loss":
-            low = one_more(self.if_wrong[baseline], self.if_wrong[other], self.claimed[other], self.weights)
-            unseen = (low, -np.inf)
+        unseen = self.rows.unseen(self.if_wrong[baseline], self.if_wrong[other])
         return paired_interval(self.losses[baseline], self.losses[other], self.weights, self.groups, unseen)
 
 

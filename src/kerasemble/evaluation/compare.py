@@ -31,7 +31,7 @@ from kerasemble.evaluation.options import Options, options_of
 from kerasemble.evaluation.plan import Plan, Settings, plan_of
 from kerasemble.evaluation.report import Kind, Report
 from kerasemble.evaluation.scored import Rows, Scored, Table
-from kerasemble.evaluation.significance import Interval
+from kerasemble.evaluation.significance import Tested
 from kerasemble.evaluation.staged import score_stages
 from kerasemble.evaluation.summed import Shown, as_members, report_of
 from kerasemble.evaluation.suspicions import lone_member
@@ -225,15 +225,14 @@ def _decide(
     if nested is None:
         own, doubt = subject.losses(rows), subject.doubt()
 
-        def over(baseline: Scored, added: float) -> Interval:
-            return rows.gain(baseline.losses(rows), own, added, rows.unseen(baseline.doubt(), doubt))
+        def over(baseline: Scored, added: float) -> Tested:
+            return rows.tested(baseline.losses(rows), own, added, rows.unseen(baseline.doubt(), doubt))
 
-        gains = (
-            over(best, options.of_raw(rows)),
-            over(fair, options.of_recalibrated(rows)),
-            over(table.mean, 0.0),
-        )
+        of_combining = over(fair, options.of_recalibrated(rows))
+        enough = of_combining.enough
+        gains = (over(best, options.of_raw(rows)).interval, of_combining.interval, over(table.mean, 0.0).interval)
     else:
+        enough = nested.choice.enough
         gains = (nested.choice.gain, nested.choice.combining, nested.choice.over_mean)
     gain, combining, over_mean = gains
     decision = decide(
@@ -248,6 +247,7 @@ def _decide(
         not_surely=None if taken.not_surely is None else table.combined[taken.not_surely].name,
         folds=folds,
         asked=asked,
+        enough=enough,
     )
     mended = int(np.argmin(options.recalibrated @ rows.weights))
     return dataclasses.replace(decision, calibrated_member=rows.predictions.members[mended])

@@ -37,6 +37,7 @@ def decide(
     not_surely: str | None = None,
     folds: int = 1,
     asked: bool = False,
+    enough: bool = True,
 ) -> Decision:
     """Return what to use, and what speaks against it.
 
@@ -52,6 +53,7 @@ def decide(
         not_surely: name of what has a lower loss, but not surely so.
         folds: how many.
         asked: whether this very combiner was asked for.
+        enough: whether the rows are enough to tell what combining gains.
     """
     rows = table.rows
     losses = {each.name: rows.mean(each.losses(rows)) for each in _judged([*table.entries, table.best_member], rows)}
@@ -94,7 +96,7 @@ def decide(
     )
     caveats = [
         *_about_rows(found, rows, own, guess),
-        *([] if found.action is not Action.COMBINE else _about_gain(found)),
+        *([] if found.action is not Action.COMBINE else _about_gain(found, enough=enough)),
         *([Caveat.NOT_SURELY_BETTER] if not_surely is not None else []),
         *([Caveat.CHOICE_NOT_SCORED] if folds == _TOO_FEW_FOLDS and not (asked or lone) else []),
     ]
@@ -127,7 +129,7 @@ def _about_rows(found: Decision, rows: Rows, own: Losses, guess: Losses) -> list
     return caveats
 
 
-def _about_gain(found: Decision) -> list[Caveat]:
+def _about_gain(found: Decision, *, enough: bool) -> list[Caveat]:
     """Return what has to be said of the gain of a combination."""
     caveats = []
     fair = found.gain if found.combining is None else found.combining
@@ -138,6 +140,8 @@ def _about_gain(found: Decision) -> list[Caveat]:
     elif fair.low <= 0:
         only = (found.calibration or 0.0) > max(_WORTH_SAYING, fair.mean)
         caveats.append(Caveat.CALIBRATION_ONLY if only else Caveat.MAY_BE_CHANCE)
+    if not enough and Caveat.NO_GAIN not in caveats:
+        caveats.append(Caveat.TOO_FEW_ROWS)
     if found.subject != found.mean and found.over_mean.low <= 0:
         caveats.append(Caveat.MEAN_AS_GOOD)
     return caveats

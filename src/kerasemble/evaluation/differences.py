@@ -8,12 +8,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
+from kerasemble.core.arrays import IntArray
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.row_weights import RowWeights
 from kerasemble.evaluation.metrics import Metric, Prepared
 from kerasemble.evaluation.report import Difference
 from kerasemble.evaluation.scored import Losses, Scored, Table
-from kerasemble.evaluation.significance import Interval, Tested, bootstrap, holm, mcnemar, paired_test
+from kerasemble.evaluation.significance import Interval, Tested, Unseen, bootstrap, holm, mcnemar, paired_test
 
 
 class _Found(NamedTuple):
@@ -61,7 +62,9 @@ def differences_of(table: Table, chosen: str, metrics: Sequence[Metric], seed: i
                 continue
             added = 0.0
             if metric.rows is not None and against == "best member":
-                added = table.added(np.stack([_contributions(metric, each, table) for each in table.members]))
+                added = table.added(
+                    np.stack([_contributions(metric, each, table.rows.labels) for each in table.members])
+                )
             found = [
                 _difference(metric, reference, entry, table, added, seed)
                 for entry in table.entries
@@ -81,8 +84,8 @@ def _difference(metric: Metric, reference: Scored, entry: Scored, table: Table, 
     rows = table.rows
     sign = 1 if metric.higher_is_better else -1
     if metric.rows is not None:
-        base, own = (-sign * _contributions(metric, each, table) for each in (reference, entry))
-        unseen = rows.unseen(reference.doubt(), entry.doubt()) if metric.name == "log loss" else None
+        base, own = (-sign * _contributions(metric, each, rows.labels) for each in (reference, entry))
+        unseen = _unseen(metric, reference, entry, table)
         tested = paired_test(base, own, rows.weights, rows.groups, added, unseen)
         # Of weighted rows, of rows that tell of each other, and of what is picked now so now so there is no exact test.
         if metric.name == "accuracy" and rows.groups is None and np.ptp(rows.weights) == 0 and not added:
@@ -103,6 +106,34 @@ def _difference(metric: Metric, reference: Scored, entry: Scored, table: Table, 
     return _Found(entry.name, tested, "bootstrap")
 
 
+def _unseen(metric: Metric, reference: Scored, entry: Scored, table: Table) -> Unseen:
+    """Return the differences on rows on which the entry is wrong, and on which the reference is: see `paired_test`.
+
+    Of two that give the same probabilities there are none; labels may be the same by chance. Hits differ by one at
+    most. Of a loss it is what the two would lose, were the class true that is most probable to the one, beside
+    that of the other.
+    """
+    pairs = [(one, other) for one in reference.answers for other in entry.answers]
+    if not (reference.certain or entry.certain) and all(np.array_equal(one, other) for one, other in pairs):
+        return 0.0, 0.0
+    if metric.name == "log loss":
+        return table.rows.unseen(reference.doubt(), entry.doubt())
+    if metric.higher_is_better:
+        return -1.0, 1.0
+    low, high = (
+        np.subtract(*(_contributions(metric, each, _where_wrong(one, other)) for each in (reference, entry)))
+        for one, other in ((reference, entry), (entry, reference))
+    )
+    return low, high
+
+
+def _where_wrong(one: Scored, other: Scored) -> IntArray:
+    """Return for each row the class that is most probable to one, beside that which is so to the other."""
+    left = np.mean(one.answers, axis=0)
+    np.put_along_axis(left, np.mean(other.answers, axis=0).argmax(axis=-1)[:, None], -1, axis=-1)
+    return np.asarray(left.argmax(axis=-1))
+
+
 def _score_of(metric: Metric, entry: Scored, table: Table) -> Prepared:
     """Return what an entry scores as a function of row weights: the mean of all divisions into folds."""
     if entry is table.best_member:
@@ -116,8 +147,8 @@ def _score_of(metric: Metric, entry: Scored, table: Table) -> Prepared:
     return lambda weights: math.fsum(share * score(weights) for share, score in prepared)
 
 
-def _contributions(metric: Metric, entry: Scored, table: Table) -> Losses:
+def _contributions(metric: Metric, entry: Scored, labels: IntArray) -> Losses:
     if metric.rows is None:
         msg = f"{metric.name} is no mean over rows"
         raise TypeError(msg)
-    return np.asarray(np.mean([metric.rows(each, table.rows.labels) for each in entry.answers], axis=0))
+    return np.asarray(np.mean([metric.rows(each, labels) for each in entry.answers], axis=0))

@@ -14,7 +14,7 @@ from kerasemble.evaluation.options import Options
 from kerasemble.evaluation.picks import Picks
 from kerasemble.evaluation.report import Choice
 from kerasemble.evaluation.scored import Scored, Table, doubt_of
-from kerasemble.evaluation.significance import Interval
+from kerasemble.evaluation.significance import Tested
 
 # A choice is made for this many parts of the rows at most. Each pair of parts costs a fit: ten folds would cost 45,
 # of which that of ten parts took three times as long as all else in a comparison (benchmarks/estimates.py).
@@ -40,14 +40,12 @@ def take_on_all(table: Table, candidates: Candidates) -> Taken:
 def _evidence_of(table: Table) -> Evidence:
     """Return the cross-fitted losses of all rows."""
     rows = table.rows
-    doubts = [each.doubt() for each in table.combined]
     return Evidence(
         losses=np.stack([each.losses(rows) for each in table.combined]),
-        if_wrong=np.stack([each.losses for each in doubts]),
-        claimed=np.stack([each.claimed for each in doubts]),
+        if_wrong=np.stack([each.doubt() for each in table.combined]),
         weights=rows.weights,
         groups=rows.groups,
-        measure=rows.measure,
+        rows=rows,
     )
 
 
@@ -88,16 +86,18 @@ def cross_fit_choice(table: Table, candidates: Candidates, folds: IntArray, opti
     # Where a member is kept it is the one that the gain is over, so that which it is tells nothing of that gain.
     kept, mended = float(shares[candidates.best]), float(shares[candidates.recalibrated])
 
-    def over(baseline: Scored, added: float) -> Interval:
-        return rows.gain(baseline.losses(rows), losses, own + added, rows.unseen(baseline.doubt(), doubt))
+    def over(baseline: Scored, added: float) -> Tested:
+        return rows.tested(baseline.losses(rows), losses, own + added, rows.unseen(baseline.doubt(), doubt))
 
     recalibrated = table.recalibrated or table.best_member
+    combining = over(recalibrated, (1 - mended) * fair)
     choice = Choice(
         loss=rows.mean(losses),
-        gain=over(table.best_member, (1 - kept) * raw),
-        combining=over(recalibrated, (1 - mended) * fair),
-        over_mean=over(table.mean, kept * raw),
+        gain=over(table.best_member, (1 - kept) * raw).interval,
+        combining=combining.interval,
+        over_mean=over(table.mean, kept * raw).interval,
         taken=tuple(taken),
+        enough=combining.enough,
     )
     return Chosen(entry, choice)
 
@@ -105,11 +105,7 @@ def cross_fit_choice(table: Table, candidates: Candidates, folds: IntArray, opti
 def _choices(table: Table, candidates: Candidates, division: IntArray) -> list[Taken]:
     """Return what is taken for each part of the rows."""
     rows = table.rows
-    wanted = [
-        rows.losses,
-        lambda answers, _rows: doubt_of(answers).losses,
-        lambda answers, _rows: doubt_of(answers).claimed,
-    ]
+    wanted = [rows.losses, lambda answers, _rows: doubt_of(answers)]
     found = [
         losses_without(recipe, rows.predictions, rows.labels, division, rows.weights, wanted)
         for recipe in candidates.recipes
@@ -117,10 +113,10 @@ def _choices(table: Table, candidates: Candidates, division: IntArray) -> list[T
     result = []
     for part in range(int(division.max()) + 1):
         others = division != part
-        losses, if_wrong, claimed = (
+        losses, if_wrong = (
             np.stack([each[kind][part, others] for each in found]).astype(np.float64) for kind in range(len(wanted))
         )
         groups = None if rows.groups is None else np.unique(rows.groups[others], return_inverse=True)[1]
-        evidence = Evidence(losses, if_wrong, claimed, rows.weights[others], groups, rows.measure)
+        evidence = Evidence(losses, if_wrong, rows.weights[others], groups, rows)
         result.append(take(evidence, candidates))
     return result

@@ -97,6 +97,7 @@ class Choice(NamedTuple):
         over_mean: gain over the plain mean.
         taken: what was taken, by fold, in the order of the folds of all repetitions.
         combining: gain over the best member when all members are recalibrated before it is picked.
+        enough: whether the rows are enough to tell that: see `paired_test`.
     """
 
     loss: float
@@ -104,6 +105,7 @@ class Choice(NamedTuple):
     over_mean: Interval
     taken: tuple[str, ...]
     combining: Interval = NO_INTERVAL
+    enough: bool = True
 
 
 class Sample(NamedTuple):

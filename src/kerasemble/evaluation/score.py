@@ -81,10 +81,19 @@ def score(
     for warning in report.warnings:
         warn(warning)
     own, doubt = chosen.losses(rows), chosen.doubt()
-    gain, over_mean = (
-        rows.gain(each.losses(rows), own, 0.0, rows.unseen(each.doubt(), doubt)) for each in (best, mean)
+    over_best, over_mean = (
+        rows.tested(each.losses(rows), own, 0.0, rows.unseen(each.doubt(), doubt)) for each in (best, mean)
     )
-    decision = decide(table, chosen, chosen, gain=gain, combining=None, over_mean=over_mean, rivals=tuple(combined))
+    decision = decide(
+        table,
+        chosen,
+        chosen,
+        gain=over_best.interval,
+        combining=None,
+        over_mean=over_mean.interval,
+        rivals=tuple(combined),
+        enough=over_best.enough,
+    )
     said = [*sentences_of(decision), *of_stages(report)]
     return dataclasses.replace(report, decision=decision, verdict=" ".join(said))
 

@@ -13,44 +13,21 @@ from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights
 from kerasemble.evaluation.picks import Picks
 from kerasemble.evaluation.report import Kind
-from kerasemble.evaluation.significance import Interval, Unseen, paired_test
+from kerasemble.evaluation.significance import Interval, Tested, Unseen, paired_test
 
 Losses = npt.NDArray[np.float64]
 
 
-class Doubt(NamedTuple):
-    """What wrong answers would cost, and how probable the answers say that they are.
+def doubt_of(probabilities: FloatArray) -> Losses:
+    """Return the log loss of each row (samples,), were one of the classes true that are not the most probable one.
+
+    It is that of what these have on the average: of a row that is sure as much as a loss can be.
 
     Args:
-        losses: (samples,) the log loss of each row, were one of the classes true that are not the most probable one:
-            that of what these have on the average. Of a row that is sure it is as much as a loss can be.
-        claimed: (samples,) the probability that is left for that.
+        probabilities: (samples, classes).
     """
-
-    losses: Losses
-    claimed: Losses
-
-
-def doubt_of(probabilities: FloatArray) -> Doubt:
-    """Return the doubt of probabilities (samples, classes)."""
-    claimed = np.maximum(1 - probabilities.max(axis=-1).astype(np.float64), 0)
-    return Doubt(-np.log(np.maximum(claimed / max(1, probabilities.shape[-1] - 1), CLIP)), claimed)
-
-
-def one_more(baseline: Losses, other: Losses, claimed: Losses, weights: RowWeights) -> float:
-    """Return the difference of what two lose on a row that these do not show, on which both are wrong.
-
-    It is such a row as one of the two would be wrong on: as it says itself, and one in all of n + 2 wherever it may be,
-    as nothing of n rows is surer than that (Laplace's rule of succession).
-
-    Args:
-        baseline: (samples,) what one loses where it is wrong.
-        other: (samples,) what the other does.
-        claimed: (samples,) how probable the one whose mistakes these are says that they are.
-        weights: (samples,) how much each row counts.
-    """
-    likely = weights * (claimed + 1 / (len(claimed) + 2))
-    return float(likely @ (baseline - other) / likely.sum())
+    left = np.maximum(1 - probabilities.max(axis=-1).astype(np.float64), 0)
+    return np.asarray(-np.log(np.maximum(left / max(1, probabilities.shape[-1] - 1), CLIP)))
 
 
 class Rows(NamedTuple):
@@ -89,19 +66,23 @@ class Rows(NamedTuple):
 
     def gain(self, baseline: Losses, other: Losses, added: float = 0.0, unseen: Unseen = None) -> Interval:
         """Return by how much the other's losses (samples,) are lower, with the interval; see `paired_test`."""
-        return paired_test(baseline, other, self.weights, self.groups, added, unseen).interval
+        return self.tested(baseline, other, added, unseen).interval
 
-    def unseen(self, baseline: Doubt, other: Doubt) -> Unseen:
-        """Return the differences on a row on which the other is wrong, and on which the baseline is.
+    def tested(self, baseline: Losses, other: Losses, added: float = 0.0, unseen: Unseen = None) -> Tested:
+        """Return the same, how surprising it would be if there were none, and whether the rows are enough to tell."""
+        return paired_test(baseline, other, self.weights, self.groups, added, unseen)
 
-        None of losses that a single row cannot move far.
+    def unseen(self, baseline: Losses, other: Losses) -> Unseen:
+        """Return the differences on rows on which the other is wrong, and on which the baseline is: see `paired_test`.
+
+        Of log losses both lose there what their doubt says; of others it is the most that a row can differ by.
         """
-        if self.measure != "log loss":
-            return None
-        low, high = (
-            one_more(baseline.losses, other.losses, whose.claimed, self.weights) for whose in (other, baseline)
-        )
-        return low, high
+        if self.measure == "log loss":
+            return baseline - other, baseline - other
+        most = 2.0 if self.measure == "brier" else 1.0
+        if self.measure == "balanced error rate":
+            most = float(class_balance(self.labels, self.weights, len(self.predictions.classes)).max())
+        return -most, most
 
 
 class Scored(NamedTuple):
@@ -125,11 +106,9 @@ class Scored(NamedTuple):
         found = [rows.losses(values) for values in self.answers]
         return found[0] if len(found) == 1 else np.mean(found, axis=0)
 
-    def doubt(self) -> Doubt:
-        """Return what wrong answers would cost, the mean of all divisions into folds."""
-        found = [doubt_of(values) for values in self.answers]
-        losses, claimed = np.mean(found, axis=0)
-        return Doubt(losses, claimed)
+    def doubt(self) -> Losses:
+        """Return what wrong answers would cost on each row (samples,), the mean of all divisions into folds."""
+        return np.asarray(np.mean([doubt_of(values) for values in self.answers], axis=0))
 
 
 class Table(NamedTuple):

@@ -11,19 +11,27 @@ import numpy.typing as npt
 
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.row_weights import RowWeights
+from kerasemble.evaluation.bounded_mean import Bound
 
 # A score of some rows under row weights (samples,).
 Weighted: TypeAlias = Callable[[RowWeights], float]
 
-# The differences that a row may have which few rows do not show, below and above theirs; None of what has none.
-Unseen: TypeAlias = tuple[float, float] | None
+# What the difference would be on each row (samples,), or on any: where `other` is wrong, and where `baseline` is.
+Unseen: TypeAlias = tuple[npt.NDArray[np.float64] | float, npt.NDArray[np.float64] | float] | None
 
 # Two-sided 95 %.
 _UPPER = 0.975
+# The standard normal deviate of the same.
+_DEVIATE = 1.959963984540054
 # Shares that sum to more than one less this squared are those of one row.
 _LEAST_APART = 1e-12
 # Two hundred resamples tell a standard error within a twentieth of it.
 _RESAMPLES = 200
+# A claim that rests on fewer rows than this is none: where members were very sure and sometimes wrong, intervals of
+# such differences were above the truth in up to half of the draws (benchmarks/estimates.py).
+_DECIDING = 5
+# Differences from the mean that are smaller than this, in nats, decide nothing.
+_TIE = 1e-6
 
 
 class Interval(NamedTuple):
@@ -35,10 +43,18 @@ class Interval(NamedTuple):
 
 
 class Tested(NamedTuple):
-    """An interval of a difference, and the probability of one as large if there were none."""
+    """An interval of a difference, and the probability of one as large if there were none.
+
+    Args:
+        interval: of it.
+        p: two-sided.
+        enough: whether the rows are enough to tell. They are too few where the difference rests on fewer than five of
+            them, or where it is sure on these alone and one row more, on which the better is wrong, would undo it.
+    """
 
     interval: Interval
     p: float
+    enough: bool = True
 
 
 def paired_interval(
@@ -63,65 +79,110 @@ def paired_test(
     """Return the mean of baseline - other over rows (samples,), how sure it is, and how surprising if it were zero.
 
     It is Student's interval of the differences, normal where rows are many. For cross-fitted losses it is
-    asymptotically valid: Bayle, Bayle, Janson and Mackey 2020, NeurIPS.
+    asymptotically valid: Bayle, Bayle, Janson and Mackey 2020, NeurIPS. Where it is known what a row could show that
+    these, being few, do not, each end is the further of that and of Gaffke's bound (see `bounded_mean`), which holds
+    for skewed differences too.
 
     Args:
         baseline: (samples,) losses; at least two rows.
         other: (samples,) losses on the same rows.
-        weights: (samples,) how much each row counts; alike where left out. The interval is that of as many rows as
+        weights: (samples,) how much each row counts; alike by default. The interval is that of as many rows as
             count.
         groups: (samples,) the group of each row, from 0 without gaps, where rows of one group tell of each other;
             then the groups are what varies. At least two.
         added: variance of the mean that does not show in the differences, because what is compared was picked by
             other rows of the same data: see `Picks`.
-        unseen: the difference on a row on which `other` is wrong, and on which `baseline` is, which these rows, being
-            few, may not show. Where one is beyond all differences, the interval's end on that side is also that of one
-            row more, which has it. Three voters that agreed and were right on 40 rows lost nothing on them; without
-            this their gain was called real in half of the draws, and on other rows they lost three times what a member
-            did (benchmarks/estimates.py).
+        unseen: the difference on each row (samples,) if `other` were wrong there, and if `baseline` were; or one number
+            for all rows. What is counted as unseen is the mean over all rows, or over the rows that the
+            difference rests on, whichever is further.
+
+    Example:
+        >>> import numpy as np
+        >>> right = np.zeros(50)
+        >>> paired_interval(right, right, unseen=(-1.0, 1.0))[1:]  # two that made no mistake on 50 rows
+        (-0.071..., 0.071...)
     """
+    from scipy.special import ndtr
+
     difference = baseline - other
-    found = _of_differences(difference, weights, groups, added)
-    if unseen is None:
-        return found
-    (mean, low, high), p = found
-    if unseen[0] < difference.min():
-        (_, end, _), surprise = _with_one_more(difference, unseen[0], weights, groups, added)
-        low, p = min(low, end), max(p, surprise)
-    if unseen[1] > difference.max():
-        (_, _, end), surprise = _with_one_more(difference, unseen[1], weights, groups, added)
-        high, p = max(high, end), max(p, surprise)
-    return Tested(Interval(mean, low, high), p)
-
-
-def _with_one_more(
-    difference: npt.NDArray[np.float64], one: float, weights: RowWeights | None, groups: IntArray | None, added: float
-) -> Tested:
-    """Return the same with a row more, of its own group and of average weight."""
-    more = np.ones(len(difference)) if weights is None else weights
-    own = None if groups is None else np.append(groups, groups.max() + 1)
-    return _of_differences(np.append(difference, one), np.append(more, more.mean()), own, added)
-
-
-def _of_differences(
-    difference: npt.NDArray[np.float64], weights: RowWeights | None, groups: IntArray | None, added: float
-) -> Tested:
-    """Return the weighted mean of differences (samples,), and how sure it is."""
     shares = np.full(len(difference), 1 / len(difference)) if weights is None else weights / weights.sum()
     mean = float(shares @ difference)
-    parts = shares * (difference - mean)
+    parts, units = shares * (difference - mean), shares
     if groups is not None:
-        parts, shares = np.bincount(groups, parts), np.bincount(groups, shares)
+        parts, units = np.bincount(groups, parts), np.bincount(groups, shares)
     # With equal weights it is the usual variance of a mean, n - 1 in the denominator.
-    squares = float(shares @ shares)
+    squares = float(units @ units)
     # One row that has next to all the weight leaves next to nothing to divide by.
-    error = math.sqrt(float(parts @ parts) / max(1 - squares, _LEAST_APART) + added)
+    variance = float(parts @ parts) / max(1 - squares, _LEAST_APART)
+    alone = _student(mean, variance + added, squares)
+    deciding = _deciding(parts / units.mean()) >= _DECIDING or not difference.any()
+    if unseen is None:
+        return alone._replace(enough=deciding)
+    counts = shares * _effective(difference - mean, shares, variance)
+    influence = shares * np.abs(difference - mean)
+    below, above = (
+        Bound(
+            sign * difference,
+            counts,
+            min(sign * mean, _pseudo_observation(sign * np.asarray(row), shares, influence)),
+        )
+        for sign, row in zip((1, -1), unseen, strict=True)
+    )
+    # The two variances add, as if both were normal.
+    picking = _DEVIATE * math.sqrt(added)
+    low = min(alone.interval.low, mean - math.hypot(mean - below.lower(_DEVIATE), picking))
+    high = max(alone.interval.high, mean + math.hypot(mean + above.lower(_DEVIATE), picking))
+    deviate = (below if mean > 0 else above).deviate_of(0.0)
+    if added:
+        deviate = abs(mean) / math.hypot(abs(mean) / deviate if deviate else math.inf, math.sqrt(added))
+    undone = (alone.interval.low > 0 >= low) or (alone.interval.high < 0 <= high)
+    p = max(alone.p, min(1.0, 2 * float(ndtr(-deviate))))
+    return Tested(Interval(mean, low, high), p, deciding and not undone)
 
+
+def _student(mean: float, variance: float, squares: float) -> Tested:
+    """Return Student's interval and test of a mean of this variance, from shares whose squares sum to this."""
     from scipy.special import stdtr, stdtrit
 
-    p = 1.0 if mean == 0 else 0.0 if error == 0 else 2 * float(stdtr(_freedom(squares), -abs(mean) / error))
-    half = float(stdtrit(_freedom(squares), _UPPER)) * error
+    error, freedom = math.sqrt(variance), _freedom(squares)
+    p = 1.0 if mean == 0 else 0.0 if error == 0 else 2 * float(stdtr(freedom, -abs(mean) / error))
+    half = float(stdtrit(freedom, _UPPER)) * error
     return Tested(Interval(mean, mean - half, mean + half), p)
+
+
+def _deciding(parts: npt.NDArray[np.float64]) -> float:
+    """Return how many units would tell as much if each of them told alike, from their parts (units,) in a mean's error.
+
+    Of k rows that differ among many that do not it is k; of normal differences a third of their number.
+    """
+    squares = np.where(np.abs(parts) < _TIE, 0.0, parts) ** 2
+    return float(squares.sum() ** 2 / max(float(squares @ squares), np.finfo(np.float64).tiny))
+
+
+def _effective(residuals: npt.NDArray[np.float64], shares: npt.NDArray[np.float64], variance: float) -> float:
+    """Return how many rows alike in weight and independent of each other would have this variance of their mean."""
+    rows = 1 / float(shares @ shares)
+    of_a_row = float(shares @ residuals**2)
+    return rows if variance == 0 else min(rows, of_a_row / variance)
+
+
+def _pseudo_observation(
+    values: npt.NDArray[np.float64], shares: npt.NDArray[np.float64], influence: npt.NDArray[np.float64]
+) -> float:
+    """Return a low value of a row that was not seen, from what each row would have, (samples,) or one for all.
+
+    It is the mean of the lower half of them, or the mean over the rows as each has a part in the spread, whichever is
+    lower: where two differ on few rows only, the next that differs is like these.
+    """
+    if values.ndim == 0:
+        return float(values)
+    order = np.argsort(values, kind="stable")
+    # The row that the half ends in counts by its part of it.
+    lower = np.diff(np.minimum(np.cumsum(shares[order]), 0.5), prepend=0.0)
+    means = [float(lower @ values[order]) / float(lower.sum())]
+    if influence.any():
+        means.append(float(influence @ values) / float(influence.sum()))
+    return min(means)
 
 
 def _freedom(squares: float) -> float:
@@ -176,8 +237,6 @@ def bootstrap(difference: Weighted, weights: RowWeights, groups: IntArray | None
     Reference:
         Efron and Tibshirani 1993, An Introduction to the Bootstrap, chapters 6 and 12.
     """
-    from scipy.special import stdtr, stdtrit
-
     rng = np.random.default_rng(seed)
     shares = weights / weights.sum() if groups is None else np.bincount(groups, weights / weights.sum())
     units = len(shares)
@@ -188,11 +247,9 @@ def bootstrap(difference: Weighted, weights: RowWeights, groups: IntArray | None
     # A resample may lack a class, for which a score is undefined.
     drawn = drawn[np.isfinite(drawn)]
     mean = difference(weights)
+    squares = float(shares @ shares)
     if len(drawn) < _RESAMPLES / 2:
         return Tested(Interval(mean, -math.inf, math.inf), 1.0)
     # Resamples of few vary less than new draws of them.
-    error = float(np.std(drawn, ddof=1)) * math.sqrt(units / (units - 1))
-    freedom = _freedom(float(shares @ shares))
-    half = float(stdtrit(freedom, _UPPER)) * error
-    p = 1.0 if mean == 0 else 0.0 if error == 0 else 2 * float(stdtr(freedom, -abs(mean) / error))
-    return Tested(Interval(mean, mean - half, mean + half), p)
+    variance = float(np.var(drawn, ddof=1)) * units / (units - 1)
+    return _student(mean, variance, squares)

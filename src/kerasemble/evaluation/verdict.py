@@ -72,7 +72,11 @@ def _combine(found: Decision) -> list[str]:
     said = [f"{'As asked, use' if found.asked else 'Use'} {found.subject}: {_score(found)}."]
     if Caveat.NO_GAIN in found.caveats:
         return [*said, f"No gain over {found.member} alone is shown ({_interval(found.gain)})."]
-    sure = "may be chance" if Caveat.MAY_BE_CHANCE in found.caveats else "is real"
+    sure = "is real"
+    if Caveat.TOO_FEW_ROWS in found.caveats:
+        sure = "rests on too few rows to tell"
+    elif Caveat.MAY_BE_CHANCE in found.caveats:
+        sure = "may be chance"
     gain = _difference(found.baseline_loss, found.scored_loss)
     if found.combining is None or found.recalibrated_loss is None:
         return [*said, f"The gain of {gain} {sure} ({_interval(found.gain)})."]
