@@ -35,8 +35,8 @@ class Abstain(Stage):
     only once the one before it is rejected. Rows that are sure and wrong would end it early, so it begins at several
     numbers of rows, with a share of 1 - `confidence` each: half of it where one mistake is allowed, the rest where
     there are twice as many rows, four times, ... A test takes with it the shares of all beginnings since the last
-    that failed. That holds where doubtful rows are wrong no less often than sure ones. Where rows have weights they count as effective ones, (sum of weights)**2 / sum of squared weights,
-    each with its share of that number.
+    that failed. That holds where doubtful rows are wrong no less often than sure ones. Where rows have weights they
+    count as effective ones, (sum of weights)**2 / sum of squared weights, each with its share of that number.
 
     Args:
         risk: the share of wrong answers that is allowed.
