@@ -121,5 +121,5 @@ def test_a_strength_that_is_none_is_refused(strength):
 
 @pytest.mark.parametrize("drop", [-0.1, 1.1, np.nan])
 def test_a_drop_that_is_no_probability_is_refused(drop):
-    with pytest.raises(KerasembleError, match="drop is a probability"):
+    with pytest.raises(KerasembleError, match="drop must be a probability"):
         GatedAverage(drop=drop)

@@ -228,9 +228,9 @@ BAD = [
     pytest.param([0.5, 0.2, -0.1, 0.4], r"weight of member 'c' is -0\.1.*not negative", id="125-negative"),
     pytest.param([0.5, 0.2, 0.1, 0.1, 0.1], r"5 weights for 4 members \(a, b, c, d\)", id="125-too-many"),
     pytest.param([1.0], "1 weights for 4 members", id="125-too-few"),
-    pytest.param([], "0 weights for 4 members", id="125-none"),
+    pytest.param([], "one for each member", id="125-none"),
     pytest.param([0, 0, 0, 0], "All weights are zero", id="125-all-zero"),
-    pytest.param({"a": 1, "b": 1, "c": 1, "e": 1}, r"'e', 1\.0.*members are \['a', 'b'", id="125-wrong-name"),
+    pytest.param({"a": 1, "b": 1, "c": 1, "e": 1}, r"'e', 1.*members are \['a', 'b'", id="125-wrong-name"),
     pytest.param({"a": 1, "b": 1, "c": 1}, "Give one for each", id="125-missing-name"),
     pytest.param([("a", 1), ("b", 1), ("c", 1), ("d", 1), ("a", 2)], "Give one for each", id="125-name-twice"),
 ]
@@ -244,7 +244,7 @@ def test_weights_that_cannot_be_are_refused_with_the_member(labelled, weights, s
 
 @pytest.mark.parametrize(
     ("weights", "says"),
-    [("score", "'learn', 'scores' or numbers.*'score'"), (["much", "little"], "must be numbers.*much"), (0.5, "0.5")],
+    [("score", "'score'"), (["much", "little"], "must be numbers.*much"), (0.5, "0.5")],
     ids=["unknown-word", "words", "one-number"],
 )
 def test_weights_that_are_no_numbers_are_refused_at_once(weights, says):

@@ -12,6 +12,7 @@ import pytest
 
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner, Fit
+from kerasemble.combiners.recipes import Recipe
 from kerasemble.combiners.weighted_average import WeightedAverage
 from kerasemble.core.metrics import hits
 from kerasemble.testing import CHECKS, KERAS_CHECKS, NUMPY_CHECKS, checks
@@ -53,12 +54,12 @@ def attribute(name, value):
 
 
 def options_that_do_not_survive(patch):
-    patch.setattr(WeightedAverage, "__post_init__", lambda _self: None)
+    patch.setattr(Recipe, "__post_init__", lambda _self: None)
     return WeightedAverage(weights=[3, 1, 2])
 
 
 def unhashable_option(patch):
-    patch.setattr(WeightedAverage, "__post_init__", lambda _self: None)
+    patch.setattr(Recipe, "__post_init__", lambda _self: None)
     return WeightedAverage(weights=np.ones(3).tolist())
 
 

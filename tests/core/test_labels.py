@@ -65,7 +65,7 @@ def test_labels_of_any_usual_form_become_the_same_indices(y):
         pytest.param(np.eye(2)[[0, 1, 0, 1]], ["2 columns for 3 classes"], id="one-hot-of-other-width"),
         pytest.param([[0, 1], [2], [1], [0]], ["ragged", "one label for each row"], id="48-ragged"),
         pytest.param([0, None, 1, 2], ["class indices or class names", "object"], id="48-objects"),
-        pytest.param(np.zeros((4, 2, 2)), ["(4, 2, 2)", "(samples,)"], id="three-axes"),
+        pytest.param(np.zeros((4, 2, 2)), ["(4, 2, 2)"], id="three-axes"),
         pytest.param(np.full((4, 2), "ant"), ["one for each row", "(4, 2)"], id="names-in-two-columns"),
     ],
 )

@@ -102,14 +102,17 @@ def check_task(y: npt.ArrayLike) -> npt.NDArray[np.generic]:
         raise KerasembleError(msg, code=Code.TASK_PER_PIXEL)
     one_column = labels.ndim == 1 or (labels.ndim == 2 and labels.shape[1] == 1)
     if labels.dtype.kind == "f" and one_column:
-        fractions = labels[np.isfinite(labels) & (labels % 1 != 0)]
+        finite = labels[np.isfinite(labels)]
+        fractions = finite[finite % 1 != 0]
         if len(fractions) > labels.size / 2:
             figures = f"{len(fractions)} of {labels.size} are no whole numbers, such as {fractions[0]:.4g}"
             msg = f"The targets look like regression: {figures}. {for_now} Give class indices or names."
             raise KerasembleError(msg, code=Code.TASK_REGRESSION)
     if labels.dtype.kind in "biuf" and labels.ndim == 2 and not one_column:
-        several = np.flatnonzero(np.isin(labels, (0, 1)).all(axis=1) & (labels.sum(axis=1, dtype=np.float64) > 1))
-        if several.size:
+        sums = labels.sum(axis=1, dtype=np.float64)
+        several = np.flatnonzero(sums > 1)
+        # In one row or two it is a slip.
+        if np.isin(labels, (0, 1)).all() and several.size and np.count_nonzero(sums != 1) > len(labels) / 2:
             figures = f"{several.size} of {len(labels)} rows have several true classes: {first(several)}"
             msg = f"The targets look like a multi-label task: {figures}. {for_now}"
             raise KerasembleError(msg, code=Code.TASK_MULTILABEL)

@@ -24,8 +24,11 @@ def as_array(value: object, what: str) -> np.ndarray[Any, np.dtype[Any]]:
     """
     try:
         return np.asarray(value)
-    except Exception as error:  # ragged lists raise ValueError, tensors of other frameworks anything
-        msg = f"{what} cannot be read as an array; give one of numbers, without gaps. ({error})"
+    except ValueError as error:
+        msg = f"{what} is ragged: its rows differ in length. ({error})"
+        raise KerasembleError(msg, code=Code.NOT_AN_ARRAY) from error
+    except Exception as error:  # tensors of other frameworks raise anything
+        msg = f"{what} cannot be read as an array. ({error})"
         raise KerasembleError(msg, code=Code.NOT_AN_ARRAY) from error
 
 

@@ -143,7 +143,7 @@ class Predictions:
         width = operator.index(classes) if listed is None else len(listed)  # type: ignore[arg-type]
         labels = _by_name(labels)
         if not 2 <= width <= _MOST_CLASSES:
-            msg = f"Labels can tell 2 to {_MOST_CLASSES} classes apart. Received: classes={classes!r:.40}."
+            msg = f"Labels can tell 2 to {_MOST_CLASSES} classes apart. Received: {width} classes."
             raise KerasembleError(msg)
         names = check_classes(listed, width)
         members = check_members(labels)

@@ -140,7 +140,7 @@ def test_stages_ask_for_labels():
             "Two stages add the output 'abstain': Abstain(risk=0.1, confidence=0.95) and Abstain(risk=0.2",
         ),
         (lambda: Chain(Average(), (Average(),)), "A stage is Temperature(), ConformalSets(0.95), Abstain(0.02), ..."),
-        (lambda: Chain(Temperature()), "A chain begins with a combiner such as Average(). Received: Temperature("),
+        (lambda: Chain(Temperature()), "A combiner is a recipe such as Average()"),
         (lambda: Chain(Chain()), "A chain begins with a combiner"),
         (
             lambda: with_stages(Average().fit(plain().predictions), (Temperature(),)),

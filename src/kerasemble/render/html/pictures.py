@@ -27,7 +27,7 @@ def pictures_of(images: Any, rows: list[int]) -> list[str | None]:  # noqa: ANN4
     """
     if images is None or not rows:
         return [None] * len(rows)
-    if hasattr(images, "__len__") and max(rows) >= len(images):
+    if getattr(images, "shape", None) != () and hasattr(images, "__len__") and max(rows) >= len(images):
         msg = f"There are {len(images)} images, and the report is of row {max(rows)} too. Give the data it is about."
         raise KerasembleError(msg)
     try:
