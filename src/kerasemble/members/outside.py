@@ -33,9 +33,10 @@ class Outside(NamedTuple):
     answer: Callable[[npt.NDArray[Any], int], npt.NDArray[Any]]
     signature: Signature
 
-    def run(self, x: npt.NDArray[Any], start: int, batch_size: int) -> npt.NDArray[Any]:  # noqa: ARG002 - as Opened's
-        """Return the raw values (rows, columns) for rows `x`, which begin at `start`."""
-        return self.answer(x, start)
+    def run(self, x: npt.NDArray[Any], start: int, batch_size: int) -> npt.NDArray[Any]:
+        """Return the raw values (rows, columns) for rows `x`, which begin at `start`, asked for in batches."""
+        places = range(0, len(x), batch_size)
+        return np.concatenate([self.answer(x[at : at + batch_size], start + at) for at in places])
 
 
 def open_outside(member: Member, x: Rows, fingerprint: str) -> Outside:

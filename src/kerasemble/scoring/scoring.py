@@ -24,7 +24,7 @@ from kerasemble.members.outside import Outside
 from kerasemble.members.preprocessing import detect_range, fits, warn_of_other_range
 from kerasemble.members.signature import Signature
 from kerasemble.scoring.aligned import Aligned, in_memory_if_small
-from kerasemble.scoring.batch_size import BatchSize, check_batch_size
+from kerasemble.scoring.batch_size import BatchSize, batch_size_for, check_batch_size
 from kerasemble.scoring.dtypes import check_dtype
 from kerasemble.scoring.keeping import Form, InMemory, Keeper, OnDisk
 from kerasemble.scoring.keys import member_key
@@ -74,7 +74,7 @@ class Scoring:
         data_range: lowest and highest value the data can take; detected where left out and where a member asks.
         store: folder in which raw answers are kept.
         dtype: what is kept of an answer: "float32", "float16", or "labels", its most probable class.
-        batch_size: samples at a time; tuned where left out.
+        batch_size: samples at a time; at most 256, by the size of a row, where left out.
         progress: called with a member's name, the rows done and the rows in all.
 
     Raises:
@@ -225,7 +225,7 @@ class Scoring:
         """Return how many samples at a time a member was run with, which is what it has memory for."""
         size = self._sizes.get(self._key(member, inputs))
         stored = self.keeper(member, inputs).batch_size
-        return BatchSize(stored or self._batch_size).size if size is None else size.size
+        return batch_size_for(self.x.shape, stored or self._batch_size) if size is None else size.size
 
     def _input_of(self, member: Member) -> tuple[tuple[int | None, ...] | None, str]:
         key = source_key(member)
@@ -305,11 +305,11 @@ class Scoring:
         name, samples = name_of(member), len(self.x)
         there = samples - sum(rows.stop - rows.start for rows in missing)
         self._progress(name, there, samples)  # compiling comes first and takes a while
-        batch = BatchSize(self._batch_size or keeper.batch_size)
+        batch = BatchSize(batch_size_for(self.x.shape, self._batch_size or keeper.batch_size))
         job = Job(name, self.open(member, inputs), self.x, member.kind != "predictions")
 
         def put(rows: slice, values: Any) -> None:  # noqa: ANN401 - an array
-            keeper.put(rows, values, batch.size)
+            keeper.put(rows, values, batch)
 
         self._sizes[self._key(member, inputs)] = batch
         parameters = job.opened.model.count_params() if isinstance(job.opened, Opened) else None
