@@ -14,3 +14,5 @@ class Code(enum.StrEnum):
     """
 
     INVALID = "invalid-input"
+    COST_UNKNOWN = "cost-unknown"
+    BEYOND_BUDGET = "beyond-budget"

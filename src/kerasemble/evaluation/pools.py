@@ -10,7 +10,7 @@ import numpy.typing as npt
 from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAverage
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.row_weights import effective_rows
-from kerasemble.evaluation.budget import Budget, Priced
+from kerasemble.evaluation.budget import Budget, Costs, Priced
 from kerasemble.evaluation.contributions import best_within, subset_losses_by_fold
 from kerasemble.evaluation.crossfit import Pool
 from kerasemble.evaluation.scored import Rows
@@ -41,10 +41,11 @@ def pool_within(budget: Budget, priced: Priced, rows: Rows, division: IntArray |
     Returns:
         A function of unseen folds; None where all members are within the limits.
     """
-    if budget.holds(priced.costs):
+    costs = budget.prices(priced)
+    if budget.holds(costs):
         return None
     folds = np.zeros(len(rows.labels), dtype=np.int64) if division is None else division
-    masks, sums = subset_losses_by_fold(rows.predictions, rows.labels, rows.weights, folds, priced.costs)
+    masks, sums = subset_losses_by_fold(rows.predictions, rows.labels, rows.weights, folds, costs)
     part = content_part(rows.predictions, rows.labels, rows.weights, _ROWS)
     few = rows._replace(
         predictions=rows.predictions.rows(part), labels=rows.labels[part], weights=rows.weights[part], groups=None
@@ -53,15 +54,15 @@ def pool_within(budget: Budget, priced: Priced, rows: Rows, division: IntArray |
     @functools.cache
     def pool(unseen: tuple[int, ...]) -> tuple[str, ...]:
         seen = np.delete(sums, list(unseen), axis=1).sum(axis=1)
-        kept = best_within(masks, seen, priced.costs, budget=budget.cost, max_members=budget.members)
+        kept = best_within(masks, seen, costs, budget=budget.cost, max_members=budget.members)
         if not rows.predictions.labels_only:
-            kept = _by_weights(budget, priced, few, ~np.isin(folds[part], unseen), kept)
+            kept = _by_weights(budget, costs, few, ~np.isin(folds[part], unseen), kept)
         return tuple(rows.predictions.members[index] for index in kept)
 
     return pool
 
 
-def _by_weights(budget: Budget, priced: Priced, rows: Rows, seen: npt.NDArray[np.bool_], of_mean: IntArray) -> IntArray:
+def _by_weights(budget: Budget, costs: Costs, rows: Rows, seen: npt.NDArray[np.bool_], of_mean: IntArray) -> IntArray:
     """Return the indices, ascending, of the members with which the weighted geometric average is best on some rows."""
     weights = np.where(seen, rows.weights, 0.0)
     ridge = WeightedGeometricAverage().strength / effective_rows(weights)
@@ -73,11 +74,11 @@ def _by_weights(budget: Budget, priced: Priced, rows: Rows, seen: npt.NDArray[np
     def solve(kept: IntArray) -> Solution:
         return solved(tuple(kept.tolist()))
 
-    count = len(priced.costs)
+    count = len(costs)
     tried = np.arange(count)
     if count > _MOST_TRIED:
         every = solve(tried).weights
-        orders = (np.argsort(-every, kind="stable"), np.argsort(-every / priced.costs, kind="stable"))
+        orders = (np.argsort(-every, kind="stable"), np.argsort(-every / costs, kind="stable"))
         tried = np.unique(np.concatenate([order[: _MOST_TRIED // 2] for order in orders]))
-    forward = select(solve, np.zeros(count), count, among=tried, within=lambda kept: budget.holds(priced.costs[kept]))
+    forward = select(solve, np.zeros(count), count, among=tried, within=lambda kept: budget.holds(costs[kept]))
     return min((forward, of_mean), key=lambda kept: solve(kept).loss)
