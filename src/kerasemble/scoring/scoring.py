@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias, final
 import numpy as np
 
 from kerasemble.core.alignment import Alignment, InputSpec, Output, Reading
+from kerasemble.core.codes import Code
 from kerasemble.core.costs import Cost
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.predictions import Predictions
@@ -27,7 +28,7 @@ from kerasemble.scoring.aligned import Aligned, in_memory_if_small
 from kerasemble.scoring.batch_size import BatchSize, batch_size_for, check_batch_size
 from kerasemble.scoring.dtypes import check_dtype
 from kerasemble.scoring.keeping import Form, InMemory, Keeper, OnDisk
-from kerasemble.scoring.keys import member_key
+from kerasemble.scoring.keys import member_key, outside_content, outside_key
 from kerasemble.scoring.models import Models, read_key, source_key
 from kerasemble.scoring.running import Job, run
 from kerasemble.scoring.sources.opening import as_source, check_whole
@@ -111,6 +112,7 @@ class Scoring:
         self._known: dict[object, _Known] = {}
         self._kept: dict[object, Keeper] = {}
         self._complete: set[object] = set()
+        self._contents: dict[object, str | None] = {}
         self._sizes: dict[object, BatchSize] = {}
 
     def check_rows(self) -> None:
@@ -133,8 +135,9 @@ class Scoring:
             self._keep(member, inputs, wait=False)
         answers = [self.answer(member, inputs) for member in members]
         seen = self.align(answers, inputs, classes)
-        if self._store is not None:
-            self._store.note(seen, self._noted(members, inputs), self.x.y)
+        noted = self._noted(members, inputs)
+        if self._store is not None and noted:
+            self._store.note(seen, noted, self.x.y)
         return seen
 
     def prepare(self, members: Sequence[Member], classes: Sequence[object] | None = None) -> InputSpec:
@@ -183,6 +186,7 @@ class Scoring:
         Raises:
             KerasembleError: a member cannot be opened, or takes whole numbers and the data has others.
         """
+        self._know_content(members)
         known = [member for member in members if member.is_keras]
         taken = [self._input_of(member) for member in known]
         for member, (shape, dtype) in zip(known, taken, strict=True):
@@ -198,6 +202,22 @@ class Scoring:
         dtype = next(iter(dtypes)) if whole and untouched else "float32"
         needed = any(member.convention.scale is not None for member in members)
         return InputSpec(self.x.shape[1:], dtype, (self.data_range or detect_range(self.x)) if needed else None)
+
+    def _know_content(self, members: Sequence[Member]) -> None:
+        """Learn how members that are no Keras models are known in the store, before anything is run.
+
+        Warns of those that are not, since nobody could tell whether they have changed.
+        """
+        fresh = [each for each in members if not each.is_keras and source_key(each) not in self._contents]
+        for member in fresh if self._store is not None else ():
+            content = self._contents[source_key(member)] = outside_content(member)
+            if content is None:
+                warn(
+                    f"Member '{member.name}' is {member.describe_kind()}, of which nobody could tell whether it has "
+                    "changed. So the store does not keep its answers, and whoever reads the store goes without them. "
+                    "Save them, np.save('name.npy', answers), and give that file as the member.",
+                    Code.NOT_KEPT,
+                )
 
     def open(self, member: Member, inputs: InputSpec) -> Opened | Outside:
         """Return a member ready to be run on the data.
@@ -238,16 +258,19 @@ class Scoring:
         if key not in self._known:
             signature = self.open(member, inputs).signature
             loaded = self._models.load(member) if member.is_keras else None
-            stored = "" if self._store is None or loaded is None else self._stored_key(member, inputs)
+            stored = "" if self._store is None else self._stored_key(member, inputs)
             self._known[key] = _Known(signature, None if loaded is None else loaded.inspection, stored)
         return self._known[key]
 
     def _stored_key(self, member: Member, inputs: InputSpec) -> str:
-        signature, loaded = self.open(member, inputs).signature, self._models.load(member)
+        signature = self.open(member, inputs).signature
         kept = [self.fingerprint, self._dtype]
         if self._dtype == "labels":  # of which the options decide too
             kept += [member.output, str(member.ignore)]
-        return member_key(member, loaded, inputs, signature.steps, "\0".join(kept))
+        if not member.is_keras:
+            content = self._contents[source_key(member)]
+            return "" if content is None else outside_key(member, content, signature.steps, "\0".join(kept))
+        return member_key(member, self._models.load(member), inputs, signature.steps, "\0".join(kept))
 
     def _key(self, member: Member, inputs: InputSpec) -> object:
         labels = (member.output, member.ignore) if self._dtype == "labels" else ()
@@ -292,7 +315,8 @@ class Scoring:
                 precision = self.answer(member, inputs).signature.precision
                 layout, path = keeper.shards.layout, None if member.path is None else str(member.path.resolve())
                 key = keeper.shards.about["key"]
-                noted.append(Noted(name_of(member), key, layout.columns, layout.dtype, precision, path))
+                sha256 = self._contents.get(source_key(member)) if path else None
+                noted.append(Noted(name_of(member), key, layout.columns, layout.dtype, precision, path, sha256))
         return noted
 
     def _run(self, member: Member, inputs: InputSpec, keeper: Keeper, missing: Sequence[slice]) -> None:

@@ -152,7 +152,9 @@ def cost_against_score(subsets: Sequence[Subset], unit: str) -> str:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")
             axes.xaxis.set_minor_formatter("")
-        axes.set_xlabel(f"cost{f', {unit}' if unit != NO_UNIT else ''}{' (logarithmic)' if axes.get_xscale() == 'log' else ''}")
+        axes.set_xlabel(
+            f"cost{f', {unit}' if unit != NO_UNIT else ''}{' (logarithmic)' if axes.get_xscale() == 'log' else ''}"
+        )
         axes.set_ylabel("log loss of the plain mean")
         said = f"from {losses[0]:.3f} at {costs[0]:.3g} to {losses[-1]:.3f} at {costs[-1]:.3g}"
         said += "" if unit == NO_UNIT else f" {unit}"
