@@ -451,10 +451,13 @@ def test_15_12_an_estimator_is_kept_by_its_pickle_and_another_of_its_kind_is_ano
     np.testing.assert_array_equal(ke.load_store(tmp_path).predictions.values, seen.values)
     calls = []
     inner = RandomForestClassifier.predict_proba
-    monkeypatch.setattr(
-        RandomForestClassifier, "predict_proba", lambda *args: calls.append(len(args[1])) or inner(*args)
-    )
-    again = ke.predict([pickle.loads(pickle.dumps(one))], X, store=tmp_path)
+
+    def counted(forest, x):
+        calls.append(len(x))
+        return inner(forest, x)
+
+    monkeypatch.setattr(RandomForestClassifier, "predict_proba", counted)
+    again = ke.predict([pickle.loads(pickle.dumps(one))], X, store=tmp_path)  # noqa: S301 - our own
     assert max(calls) < len(X)  # a few rows, which say how many columns there are
     np.testing.assert_array_equal(again.values, seen.values)
     with pytest.warns(ke.KerasembleWarning):
@@ -488,6 +491,6 @@ def test_15_12_what_the_store_cannot_keep_is_said_before_anything_is_run(dense, 
 
 def test_15_18_members_none_of_which_is_kept_are_no_request_for_no_members(tmp_path):
     with pytest.warns(ke.KerasembleWarning) as caught:
-        seen = ke.predict([ke.Member(soft, name="b"), ke.Member(lambda x: soft(x), name="c")], X, store=tmp_path)
+        seen = ke.predict([ke.Member(soft, name="b"), ke.Member(soft, name="c")], X, store=tmp_path)
     assert [each.message.code for each in caught] == [Code.NOT_KEPT] * 2
     assert seen.members == ("b", "c")

@@ -8,7 +8,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TextIO
 
 import numpy as np
 import numpy.typing as npt
@@ -84,7 +84,7 @@ def read_columns(path: Path) -> Columns:
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
-            quoted = quoted_fields(file.read(_BEGINNING))
+            quoted = quoted_fields(file)
             file.seek(0)
             rows = [row for row in csv.reader(file) if row]
     except (OSError, UnicodeDecodeError, csv.Error) as error:
@@ -95,25 +95,24 @@ def read_columns(path: Path) -> Columns:
     width = len(names) if names is not None else len(rows[0]) if rows else 0
     wrong = next((number for number, row in enumerate(rows) if len(row) != width), None)
     if not rows or wrong is not None:
-        what = (
-            "no rows" if not rows else f"{len(rows[wrong or 0])} values in row {wrong}, and {width} in the first line"
-        )
+        what = "no rows" if wrong is None else f"{len(rows[wrong])} values in row {wrong} and {width} in the first line"
         msg = f"{path} has {what}. Give one value for each column in each row."
         raise KerasembleError(msg, code=Code.UNREADABLE)
     return Columns(names, tuple(zip(*rows, strict=True)), quoted if len(quoted) == width else (False,) * width)
 
 
-def quoted_fields(text: str) -> tuple[bool, ...]:
-    """Return of each field of the second line whether its quotes say that it is text.
+def quoted_fields(file: TextIO) -> tuple[bool, ...]:
+    r"""Return of each field of the second line whether its quotes say that it is text.
 
     They say nothing where everything is in quotes, numbers included.
 
     Example:
-        >>> quoted_fields('width,kind\\n1.5,"10"\\n')
+        >>> import io
+        >>> quoted_fields(io.StringIO('width,kind\n1.5,"10"\n'))
         (False, True)
     """
     lines: list[list[bool]] = [[]]
-    for match in _FIELD.finditer(text):
+    for match in _FIELD.finditer(file.read(_BEGINNING)):
         lines[-1].append(match[1].startswith('"'))
         if match[2] != ",":
             if len(lines) == 2 or not match[2]:

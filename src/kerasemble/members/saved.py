@@ -46,8 +46,8 @@ def load_predictions(
 ) -> Predictions:
     """Return the predictions in files, one for each member, over the same rows.
 
-    Rows that have ids are joined by them, and columns that have class names are put in one order. Files without ids hold
-    the rows in the order of the others.
+    Rows that have ids are joined by them, and columns that have class names are put in one order. Files without ids
+    hold the rows in the order of the others.
 
     Args:
         files: paths, which name the members, or member name to path: an `.npy` or `.npz` of (samples, classes) floats,
@@ -205,10 +205,7 @@ def _joined(found: Mapping[str, Saved], wanted: Sequence[str] | None) -> dict[st
     check_same_rows({name: saved.table for name, saved in found.items()})
     named = {name: saved.ids for name, saved in found.items() if saved.ids is not None}
     if not named:
-        if wanted is None:
-            return {name: saved.table for name, saved in found.items()}
-        msg = "ids= were given, and no file has row ids. Name their column, id= (--id), or leave ids= out."
-        raise KerasembleError(msg, code=Code.IDS_DIFFER)
+        return {name: saved.table for name, saved in found.items()}
     owner = next(iter(named))
     order = named[owner] if wanted is None else tuple(wanted)
     by = f"'{owner}'" if wanted is None else "the labels"

@@ -97,10 +97,8 @@ def predict_on_ray(
         missing = [held.enter_context(table.keeper.working(wait=True)) for table in tables]
         items = [Item(index, rows.start, rows.stop) for index, each in enumerate(missing) for rows in each]
         if items:
-            works = [
-                table.work(inputs, batch_size_for(source.shape, batch_size or table.keeper.batch_size))
-                for table in tables
-            ]
+            sizes = [batch_size_for(source.shape, batch_size or table.keeper.batch_size) for table in tables]
+            works = [table.work(inputs, size) for table, size in zip(tables, sizes, strict=True)]
             plan = Plan(_absolute(data), _afresh(source, image_size), look(_absolute(data), source), dtype, versions(),
                         _pickled(works))  # fmt: skip
             held.enter_context(connected(address))
