@@ -55,6 +55,8 @@ class Columns(NamedTuple):
         """
         if name is not None:
             return self.position(name, path)
+        if len(self.values) == 1:
+            return None
         called = "" if self.names is None else self.names[0]
         by_name = self.names is not None and (called in ("", "id", "ID", "Id") or called.endswith(("_id", "Id", "ID")))
         return 0 if by_name or any(as_number(text) is None for text in self.values[0]) else None

@@ -107,9 +107,7 @@ def load_label_column(
         KerasembleError: it cannot be read, or it is not said which column has the labels.
     """
     columns = read_columns(path)
-    # Labels may be text, which the only column is taken for.
-    several = len(columns.values) > 1
-    place = columns.id_position(id, path) if several or id is not None else None
+    place = columns.id_position(id, path)
     others = [each for each in range(len(columns.values)) if each != place]
     if label is None and len(others) != 1:
         msg = f"{path} has {len(others)} columns besides row ids. Name the column of labels: label= (--label)."

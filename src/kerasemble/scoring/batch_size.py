@@ -7,8 +7,8 @@ from typing import final
 from kerasemble.core.errors import KerasembleError
 from kerasemble.scoring.shards import rows_at_once, rows_holding
 
-# Larger batches gained under 2 microseconds a row in the smallest networks, and up to 3 times slower convolutions
-# (benchmarks/scoring.py --batches).
+# More rows gain at most 2 microseconds a row, in the smallest networks, and make convolutions up to three times slower
+# (docs/measured/scoring.md).
 _USUAL = 256
 # Numbers that the input of a batch holds at most: 64 samples of 224 x 224 x 3.
 _BUDGET = 2**24
