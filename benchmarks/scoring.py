@@ -1,4 +1,4 @@
-"""Predict into a store, against the loop that people write: time, peak memory, and reading what was stored.
+"""Predict into a store, against the loop that people write: time, peak memory, batches, and reading what was stored.
 
 python benchmarks/scoring.py [--quick] [--out docs/measured/scoring.md]
 
@@ -24,6 +24,7 @@ import numpy as np
 FEATURES = 32
 MEGABYTE = 2**20
 READS, TURNS = 500, 7
+BATCHES = (32, 64, 128, 256, 512, 1024)
 
 
 def make(folder: Path, members: int, classes: int) -> list[Path]:
@@ -181,7 +182,7 @@ def against_the_loop(folder: Path, rows: int, rounds: int) -> list[tuple[str, st
         "loop 256": "the loop, `batch_size=256`",
         "plain 256": "`ke.predict(models, x, batch_size=256)`",
         "store 256": "`ke.predict(models, x, batch_size=256, store=...)`",
-        "files 256": "`ke.predict(paths, x, store=...)`, members opened, batch size tuned",
+        "files 256": "`ke.predict(paths, x, store=...)`, members opened, batch size by the rule",
     }
     table = [
         (f"{rows:,} rows x 10 members x 100 classes: {words}",
@@ -189,6 +190,46 @@ def against_the_loop(folder: Path, rows: int, rounds: int) -> list[tuple[str, st
         for name, words in names.items()
     ]  # fmt: skip
     return [*table, ("the store's part of it, against the same without a store", f"{overhead - 1:+.1%}", "5 %")]
+
+
+def networks() -> dict[str, Any]:
+    """Return networks of the usual kinds, of which each likes another size of batch."""
+    import keras
+
+    layers = keras.layers
+
+    def chain(shape: tuple[int, ...], *inner: Any) -> Any:  # noqa: ANN401 - Keras layers
+        return keras.Sequential([keras.Input(shape), *inner, layers.Dense(10, activation="softmax")])
+
+    def convolution(width: int) -> Any:  # noqa: ANN401 - as above
+        return layers.Conv2D(width, 3, activation="relu", padding="same")
+
+    pooled = layers.GlobalAveragePooling2D
+    return {
+        "dense, 32 features": chain((32,), layers.Dense(256, activation="relu")),
+        "convolutions, 12 x 12": chain((12, 12, 1), convolution(16), convolution(32), pooled()),
+        "convolutions, 32 x 32 x 3": chain(
+            (32, 32, 3), convolution(32), convolution(32), layers.MaxPooling2D(), convolution(64), pooled()
+        ),
+        "MobileNetV2, 96 x 96 x 3": keras.applications.MobileNetV2((96, 96, 3), weights=None, classes=10, alpha=0.35),
+        "words, 200": chain(
+            (200,), layers.Embedding(5000, 64), layers.Conv1D(64, 5, activation="relu"), layers.GlobalMaxPooling1D()
+        ),
+    }
+
+
+def batches(rounds: int) -> list[tuple[str, str, str]]:
+    """Return rows of the table about the size of a batch, of which the rule is made."""
+    found = []
+    for name, model in networks().items():
+        x = np.zeros((1024, *model.input_shape[1:]), np.float32)
+        taken = {}
+        for size in BATCHES:
+            model.predict(x[:size], batch_size=size, verbose=0)
+            taken[size] = min(timed(lambda: model.predict(x, batch_size=size, verbose=0)) for _ in range(rounds))  # noqa: B023 - at once
+        figures = ", ".join(f"{1e6 * seconds / len(x):,.0f} ({size})" for size, seconds in taken.items())
+        found.append((f"{name}: microseconds a row (rows a batch)", figures, ""))
+    return found
 
 
 def large(folder: Path, rows: int) -> tuple[str, str, str]:
@@ -216,6 +257,7 @@ def main() -> None:
         rows = against_the_loop(folder, 100_000 // part, rounds)
         rows += reading(folder / "run-store-0", rounds)
         rows.append(large(folder, 1_000_000 // part))
+        rows += batches(max(2, rounds))
     lines = ["| | measured | goal |", "| --- | --- | --- |", *(f"| {' | '.join(row)} |" for row in rows)]
     print("\n".join(lines))
     if options.out is not None:

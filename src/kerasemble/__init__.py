@@ -50,6 +50,7 @@ from kerasemble.members.inspection.inspect import inspect
 from kerasemble.members.inspection.record import Inspection
 from kerasemble.members.listing import load_members
 from kerasemble.members.member import Member
+from kerasemble.members.saved import load_predictions
 from kerasemble.render.html import write_report
 from kerasemble.scoring.check import Checked, check
 from kerasemble.scoring.cluster import predict_on_ray
@@ -104,6 +105,7 @@ __all__ = [
     "load",
     "load_data",
     "load_members",
+    "load_predictions",
     "load_store",
     "predict",
     "predict_on_ray",

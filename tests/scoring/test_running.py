@@ -10,7 +10,7 @@ import pytest
 import kerasemble as ke
 from kerasemble.members.outside import Outside
 from kerasemble.members.signature import Signature
-from kerasemble.scoring.batch_size import BatchSize, is_short_of_memory
+from kerasemble.scoring.batch_size import BatchSize, batch_size_for, is_short_of_memory
 from kerasemble.scoring.running import Job, run
 
 X = np.random.default_rng(0).uniform(size=(5000, 6)).astype(np.float32)
@@ -36,7 +36,7 @@ def member(answer=lambda x: x[:, :3] / x[:, :3].sum(axis=1, keepdims=True), most
 
 def values_of(opened, x=X, batch=None, shards=None):
     found = np.full((len(x), 3), np.nan, dtype=np.float32)
-    batch = BatchSize(batch)
+    batch = BatchSize(batch_size_for(x.shape, batch))
 
     def put(rows, values):
         found[rows] = values
@@ -105,51 +105,117 @@ def test_answers_do_not_depend_on_the_batch(dense, batch_size):
     np.testing.assert_allclose(ke.predict([dense(0)], x, batch_size=batch_size).values, wanted, atol=1e-6)
 
 
-def ticking(monkeypatch, seconds):
-    """Let a call of a member take so many seconds of a clock of its own, by the rows of its batch."""
-    now = [0.0]
-    monkeypatch.setattr("time.perf_counter", lambda: now[0])
-
-    def answer(x):
-        now[0] += seconds(len(x))
-
-    return answer
-
-
 @pytest.mark.parametrize(
-    ("seconds", "size"),
+    ("shape", "given", "size"),
     [
-        pytest.param(lambda rows: 0.1 + rows / 1e5, 2048, id="overhead-rules"),
-        pytest.param(lambda rows: 0.02 + rows / 1e3, 512, id="rows-rule"),
-        pytest.param(lambda rows: rows / 30, 32, id="slow"),
-        pytest.param(lambda rows: 1e-5 + rows / 1e7, 256, id="too-fast-to-matter"),
+        pytest.param((10_000, 6), None, 256, id="small-rows"),
+        pytest.param((10_000, 96, 96, 3), None, 256, id="small-images"),
+        pytest.param((10_000, 224, 224, 3), None, 64, id="images"),
+        pytest.param((10_000, 2**25), None, 1, id="a-row-beyond-the-budget"),
+        pytest.param((20, 6), None, 20, id="fewer-rows"),
+        pytest.param((10_000, 6), 17, 17, id="given"),
+        pytest.param((10_000, 6), 10**6, 4096, id="given-more-than-are-loaded"),
     ],
 )
-def test_the_batch_is_tuned_by_what_it_takes(monkeypatch, seconds, size):
-    batch = BatchSize(None)
-    batch.tune(ticking(monkeypatch, seconds), X, 10**6)
-    assert batch.size == size
-    batch.tune(ticking(monkeypatch, lambda rows: 1.0 / rows), X, 10**6)
-    assert batch.size == size
+def test_15_14_the_batch_follows_from_the_data_alone(shape, given, size):
+    assert batch_size_for(shape, given) == size
 
 
-def test_a_batch_that_is_given_or_for_few_rows_is_not_tuned():
-    for batch, rows in ((BatchSize(17), 10**6), (BatchSize(None), 1000)):
-        before = batch.size
-        batch.tune(lambda _: pytest.fail("it was run"), X, rows)
-        assert batch.size == before
+def clock(monkeypatch, seed):
+    """Let each look at the clock be some time after the last one: between microseconds and half a minute."""
+    rng, now = np.random.default_rng(seed), [0.0]
+
+    def tick():
+        now[0] += float(10 ** rng.uniform(-6, 1.5))
+        return now[0]
+
+    monkeypatch.setattr("time.perf_counter", tick)
 
 
-def test_tuning_ends_where_memory_is_short():
-    def short(x):
-        if len(x) > 200:
+def test_15_14_a_member_is_asked_for_the_same_batches_whatever_the_clock_says(monkeypatch):
+    def asked():
+        rows = []
+
+        def answer(x):
+            rows.append(len(x))
+            return x[:, :3]
+
+        opened = Outside(lambda x, _start: answer(x), Signature(3, ()))
+        values_of(opened, shards=[slice(0, 4096), slice(4096, 5000)])
+        return rows
+
+    usual = asked()
+    assert set(usual) == {256, 5000 % 256 - 4096 % 256}
+    for seed in range(5):
+        clock(monkeypatch, seed)
+        assert asked() == usual
+
+
+@pytest.mark.backend
+def test_15_14_a_store_has_the_same_bytes_whatever_the_clock_says(dense, monkeypatch, tmp_path):
+    def content(store):
+        ke.predict([dense(0)], X, store=store)
+        return {path.name: path.read_bytes() for path in store.rglob("*.npy")}
+
+    usual = content(tmp_path / "usual")
+    assert len(usual) == 2
+    for seed in range(3):
+        clock(monkeypatch, seed)
+        assert content(tmp_path / str(seed)) == usual
+
+
+@pytest.mark.backend
+@pytest.mark.parametrize("lost", [0, 4096], ids=["the-first", "the-last"])
+def test_15_14_a_shard_that_was_lost_comes_back_to_the_byte(dense, tmp_path, lost):
+    model = dense(0)
+    ke.predict([model], X, store=tmp_path)
+    (shard,) = tmp_path.rglob(f"{lost:012d}.npy")
+    content = shard.read_bytes()
+    shard.unlink()
+    with pytest.warns(ke.KerasembleWarning):
+        ke.predict([model], X, store=tmp_path)
+    assert shard.read_bytes() == content
+
+
+def test_15_14_halving_for_lack_of_memory_is_recorded_in_the_store(dense, monkeypatch, tmp_path):
+    from kerasemble.members.opening import Opened
+    from kerasemble.scoring.checked_json import read_json
+
+    wanted, inner = ke.predict([dense(0)], X).values, Opened.run
+
+    def short(opened, x, start, batch_size):
+        if batch_size > 100:
             raise MemoryError
-        monkey.append(len(x))
+        return inner(opened, x, start, batch_size)
 
-    monkey = []
-    batch = BatchSize(None)
-    batch.tune(short, X, 10**9)
-    assert batch.size <= 128
+    monkeypatch.setattr(Opened, "run", short)
+    with pytest.warns(ke.KerasembleWarning):
+        seen = ke.predict([dense(0)], X, store=tmp_path)
+    (manifest,) = tmp_path.rglob("manifest.json")
+    about = read_json(manifest)["about"]
+    assert (about["halved_from"], about["batch_size"]) == (256, 64)
+    np.testing.assert_allclose(seen.values, wanted, atol=1e-6)
+
+
+def test_15_13_what_a_row_takes_is_measured_in_full_batches_of_the_size_that_ran(monkeypatch):
+    """A batch of another size would be compiled first, and a part of a batch would bear the price of a whole one."""
+    now = [0.0]
+    monkeypatch.setattr("time.perf_counter", lambda: now[0])
+    sizes = set()
+
+    def answer(x):
+        # Compiling a size takes a minute, and a call of it 256 ms.
+        now[0] += 0.256 if len(x) in sizes else 60
+        sizes.add(len(x))
+        return x[:, :3]
+
+    took = []
+    for rows in (slice(0, 4096), slice(4096, 4096 + 10)):
+        sizes.clear()
+        opened = Outside(lambda x, _start: answer(x), Signature(3, ()))
+        batch = BatchSize(batch_size_for(X.shape))
+        run(Job("a", opened, X), [rows], lambda _rows, _values: None, batch, lambda _count: None, took.append)
+    np.testing.assert_allclose(took, [1, 1])
 
 
 def test_the_next_rows_are_loaded_while_a_member_computes():

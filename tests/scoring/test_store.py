@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import pickle
+import warnings
 
 import numpy as np
 import pytest
 
 import kerasemble as ke
+from kerasemble.core.codes import Code
 from kerasemble.scoring.sources.opening import as_source
 
 pytestmark = pytest.mark.backend
@@ -412,3 +415,82 @@ def test_a_run_that_fails_keeps_what_was_stored_before(runs, pair):
     with pytest.raises(ke.KerasembleError, match="broken"):
         runs([*pair, broken])
     assert runs(pair)[1] == 0
+
+
+def soft(x):
+    """A function that answers over three classes."""
+    values = np.exp(x[:, :3])
+    return values / values.sum(axis=1, keepdims=True)
+
+
+def test_15_12_saved_predictions_are_kept_by_their_content_and_found_again_without_the_file(dense, tmp_path):
+    path = tmp_path / "saved.npy"
+    np.save(path, soft(X))
+    seen = ke.predict([dense(0, "a"), path], X, store=tmp_path / "run")
+    moved = path.rename(tmp_path / "moved.npy")
+    kept = ke.load_store(tmp_path / "run").predictions
+    assert kept.members == ("a", "saved")
+    np.testing.assert_array_equal(kept.values, seen.values)
+    shards = len(list((tmp_path / "run").rglob("0*.npy")))
+    ke.predict([moved], X, store=tmp_path / "run")
+    assert len(list((tmp_path / "run").rglob("0*.npy"))) == shards
+    np.save(path, soft(X)[:, [1, 2, 0]])
+    with pytest.warns(ke.KerasembleWarning):
+        ke.predict([path], X, store=tmp_path / "run")
+    np.testing.assert_allclose(ke.load_store(tmp_path / "run").predictions.values[0], soft(X)[:, [1, 2, 0]], atol=1e-7)
+    np.save(path, soft(X))
+    with pytest.raises(ke.KerasembleError):
+        ke.load_store(tmp_path / "run")
+
+
+def test_15_12_an_estimator_is_kept_by_its_pickle_and_another_of_its_kind_is_another(tmp_path, monkeypatch):
+    from sklearn.ensemble import RandomForestClassifier
+
+    one, other = (RandomForestClassifier(5, random_state=seed).fit(X, Y) for seed in (0, 1))
+    seen = ke.predict([one], X, store=tmp_path)
+    np.testing.assert_array_equal(ke.load_store(tmp_path).predictions.values, seen.values)
+    calls = []
+    inner = RandomForestClassifier.predict_proba
+
+    def counted(forest, x):
+        calls.append(len(x))
+        return inner(forest, x)
+
+    monkeypatch.setattr(RandomForestClassifier, "predict_proba", counted)
+    again = ke.predict([pickle.loads(pickle.dumps(one))], X, store=tmp_path)  # noqa: S301 - our own
+    assert max(calls) < len(X)  # a few rows, which say how many columns there are
+    np.testing.assert_array_equal(again.values, seen.values)
+    with pytest.warns(ke.KerasembleWarning):
+        changed = ke.predict([other], X, store=tmp_path)
+    assert np.abs(changed.values - seen.values).max() > 0.1
+
+
+class Homemade:
+    """An estimator of a module that has no version, so that its code may be another one tomorrow."""
+
+    def predict_proba(self, x):
+        return soft(x)
+
+
+@pytest.mark.parametrize("member", [soft, Homemade()], ids=["function", "homemade"])
+def test_15_12_what_the_store_cannot_keep_is_said_before_anything_is_run(dense, tmp_path, member):
+    warned = []
+
+    def note(message, *_args, **_kwargs):
+        warned.append((message.code, bool(list(tmp_path.rglob("manifest.json")))))
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        warnings.simplefilter("always", ke.KerasembleWarning)
+        warnings.showwarning = note
+        seen = ke.predict([dense(0, "a"), ke.Member(member, name="b")], X, store=tmp_path)
+    assert warned == [(Code.NOT_KEPT, False)]
+    assert seen.members == ("a", "b")
+    assert ke.load_store(tmp_path).predictions.members == ("a",)
+
+
+def test_15_18_members_none_of_which_is_kept_are_no_request_for_no_members(tmp_path):
+    with pytest.warns(ke.KerasembleWarning) as caught:
+        seen = ke.predict([ke.Member(soft, name="b"), ke.Member(soft, name="c")], X, store=tmp_path)
+    assert [each.message.code for each in caught] == [Code.NOT_KEPT] * 2
+    assert seen.members == ("b", "c")

@@ -76,7 +76,9 @@ image_size = click.option(
     help="Resize the images of a folder to this; needed where they differ in size.",
 )
 batch_size = click.option(
-    "--batch-size", type=click.IntRange(1, 1_000_000), help="Samples at a time; tuned where left out."
+    "--batch-size",
+    type=click.IntRange(1, 1_000_000),
+    help="Samples at a time; at most 256, by the size of a row, where left out.",
 )
 store = click.option(
     "--store",

@@ -76,7 +76,8 @@ def encode_labels(y: npt.ArrayLike, classes: Sequence[str], samples: int, *, ord
     if _are_other_numbers(classes):
         msg = (
             f"Labels are numbers and so are the names of the classes ({first(list(classes), 20)}), which do not count "
-            "from 0 in order, so nobody can say whether a label is a name or a position. Give labels as text."
+            "from 0 in order, so nobody can say whether a label is a name or a position. Give labels as text: "
+            "y.astype(str), or in quotes in a CSV whose other numbers have none."
         )
         raise KerasembleError(msg)
     if labels.dtype.kind not in "biuf":

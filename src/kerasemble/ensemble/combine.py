@@ -87,7 +87,7 @@ def combine(
         select_by: what the choice goes by; see `compare`.
         accept_proposals: read members as the check of them proposes (`kerasemble.check`), and say so in the report.
         store: folder in which the members' answers are kept, as in `predict`.
-        batch_size: samples at a time; tuned where left out.
+        batch_size: samples at a time; at most 256, by the size of a row, where left out.
         progress: called with a member's name, the rows done and the rows in all.
 
     Returns:

@@ -54,7 +54,7 @@ def evaluate(
         classes: class names in the order wanted; the ensemble's own where left out.
         data_range: lowest and highest value the data can take; the ensemble's own where left out.
         store: folder in which the models' answers are kept, as in `predict`.
-        batch_size: samples at a time; tuned where left out.
+        batch_size: samples at a time; at most 256, by the size of a row, where left out.
         progress: called with a model's name, the rows done and the rows in all.
         fitted_rows: score an ensemble on the very rows that it was fitted to; what comes out says nothing of others.
         groups: (samples,) the patient, site, video, ... of each row; see `compare`.

@@ -10,10 +10,14 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.arrays import IntArray
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
 
 Costs = npt.NDArray[np.float64]
+
+# Of costs that were given without a unit.
+NO_UNIT = "cost"
 
 # Sums of costs that are equal but for rounding are equal.
 _ROUNDING = 1 + 1e-9
@@ -30,6 +34,13 @@ class Budget(NamedTuple):
         """Whether anything is limited."""
         return self != Budget()
 
+    def prices(self, priced: Priced) -> Costs:
+        """Return what a search for members goes by: one each where no cost is limited.
+
+        What was measured is another number each time, and must not decide where nobody asked for it.
+        """
+        return np.ones(len(priced.costs)) if self.cost is None else priced.costs
+
     def holds(self, costs: Costs) -> bool:
         """Return whether members of these costs (kept,) are within it together."""
         return (self.members is None or len(costs) <= self.members) and (
@@ -38,18 +49,31 @@ class Budget(NamedTuple):
 
 
 class Priced(NamedTuple):
-    """What each member costs (members,), and in which unit: "ms a row", "parameters" or "members"."""
+    """What each member costs.
+
+    Args:
+        costs: (members,), each above zero.
+        unit: of these, such as "ms a row", "parameters" or "members"; "cost" where it has no name.
+        stands_in: whether something else is counted, since nobody knows what members cost; no budget is held to that.
+    """
 
     costs: Costs
     unit: str
+    stands_in: bool = False
 
     def only(self, positions: IntArray) -> Priced:
         """Return the costs of some of the members."""
-        return Priced(self.costs[positions], self.unit)
+        return self._replace(costs=self.costs[positions])
+
+    def amount(self, cost: float) -> str:
+        """Return an amount with its unit, for people."""
+        return f"a cost of {cost:.3g}" if self.unit == NO_UNIT else f"{cost:.3g} {self.unit}"
 
 
-def as_costs(given: Mapping[str, float] | Sequence[float] | None, predictions: Predictions) -> Priced:
-    """Return the members' costs: as given, as measured, their parameters, or one each.
+def as_costs(
+    given: Mapping[str, float] | Sequence[float] | None, predictions: Predictions, unit: str = NO_UNIT
+) -> Priced:
+    """Return the members' costs: as given, in a unit that the user names, as measured, their parameters, or one each.
 
     Raises:
         KerasembleError: what is given is not one finite number above zero for each member.
@@ -60,8 +84,8 @@ def as_costs(given: Mapping[str, float] | Sequence[float] | None, predictions: P
         if known and all(cost.milliseconds is not None for cost in known):
             return Priced(np.array([cost.milliseconds for cost in known], dtype=np.float64), "ms a row")
         if known and all(cost.parameters for cost in known):
-            return Priced(np.array([cost.parameters for cost in known], dtype=np.float64), "parameters")
-        return Priced(np.ones(len(members)), "members")
+            return Priced(np.array([cost.parameters for cost in known], dtype=np.float64), "parameters", stands_in=True)
+        return Priced(np.ones(len(members)), "members", stands_in=True)
     if isinstance(given, Mapping):
         unknown = set(given) ^ set(members)
         if unknown:
@@ -72,11 +96,11 @@ def as_costs(given: Mapping[str, float] | Sequence[float] | None, predictions: P
     if costs.shape != (len(members),) or not np.isfinite(costs).all() or (costs <= 0).any():
         msg = f"costs must be a finite number above zero for each of {len(members)} members. Received: {given}."
         raise KerasembleError(msg)
-    return Priced(costs, "ms a row")
+    return Priced(costs, unit)
 
 
 def check_budget(budget: Budget, priced: Priced, members: Sequence[str]) -> None:
-    """Refuse a budget that no member meets, or that is in milliseconds where nobody knows what members take.
+    """Refuse a budget that no member meets, or that limits a cost which nobody knows.
 
     Raises:
         KerasembleError: it is so.
@@ -87,21 +111,21 @@ def check_budget(budget: Budget, priced: Priced, members: Sequence[str]) -> None
     if budget.cost is None:
         return
     if not isinstance(budget.cost, numbers.Real) or isinstance(budget.cost, bool):
-        msg = f"budget must be a number of milliseconds a row. Received: budget={budget.cost!r}."
+        msg = f"budget must be a number, in the unit of the costs. Received: budget={budget.cost!r}."
         raise KerasembleError(msg)
-    if priced.unit != "ms a row":
+    if priced.stands_in:
         msg = (
             f"budget={budget.cost:g} is in milliseconds a row, and it is not known what the members take. Run them "
-            "with kerasemble.predict, which measures it, or give costs={'name': milliseconds, ...}."
+            "with kerasemble.predict, which measures it, or give costs={'name': cost, ...}, in any unit."
         )
-        raise KerasembleError(msg)
+        raise KerasembleError(msg, code=Code.COST_UNKNOWN)
     if not budget.cost >= priced.costs.min():
         cheapest = int(priced.costs.argmin())
         msg = (
-            f"No member fits into a budget of {budget.cost:g} ms a row: the cheapest, '{members[cheapest]}', takes "
-            f"{priced.costs[cheapest]:.3g} ms. Give more, or leave the budget out."
+            f"No member fits into a budget of {budget.cost:g}: the cheapest, '{members[cheapest]}', takes "
+            f"{priced.amount(priced.costs[cheapest])}. Give more, or leave the budget out."
         )
-        raise KerasembleError(msg)
+        raise KerasembleError(msg, code=Code.BEYOND_BUDGET)
 
 
 def affordable(budget: Budget, priced: Priced, members: Sequence[str]) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from kerasemble.core.arrays import IntArray, first
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import ClassWeight
-from kerasemble.evaluation.budget import Budget, Priced, affordable, as_costs, check_budget
+from kerasemble.evaluation.budget import Budget, Costs, Priced, affordable, as_costs, check_budget
 from kerasemble.evaluation.candidates import Candidates, as_combiners, candidates_of, default_combiners, with_mean
 from kerasemble.evaluation.folds import make_folds
 from kerasemble.evaluation.metrics import Metric, MetricName, measure_of, metrics_of
@@ -84,7 +84,8 @@ def plan_of(
         raise KerasembleError(msg)
     asked = with_mean(asked)
     rows = rows._replace(measure=_measure(settings, seen, asked, named=combiners is not None))
-    wanted = asked if limits.holds(priced.costs) else [_selecting(each, limits, priced) for each in asked]
+    prices = limits.prices(priced)
+    wanted = asked if limits.holds(prices) else [_selecting(each, limits, prices) for each in asked]
     candidates = candidates_of(wanted, seen, rows.measure)
     prefer = None if settings.prefer is None else candidates.recipes.index(wanted[asked.index(settings.prefer)])
     _check_candidates(rows, candidates)
@@ -102,15 +103,15 @@ def _measure(settings: Settings, seen: Predictions, asked: Sequence[Combiner], *
     return "error rate" if votes and len(votes) == len(judged) else "log loss"
 
 
-def _selecting(combiner: Combiner, limits: Budget, priced: Priced) -> Combiner:
+def _selecting(combiner: Combiner, limits: Budget, prices: Costs) -> Combiner:
     """Return a combiner of the members that are within the limits, selected anew wherever it is fitted."""
     if isinstance(combiner, Chain):
-        return dataclasses.replace(combiner, combiner=_selecting(combiner.combiner, limits, priced))
+        return dataclasses.replace(combiner, combiner=_selecting(combiner.combiner, limits, prices))
     most, inner = limits.members, combiner
     if isinstance(combiner, Select):
-        most = min(each for each in (most, combiner.max_members, len(priced.costs)) if each is not None)
+        most = min(each for each in (most, combiner.max_members, len(prices)) if each is not None)
         inner = combiner.combiner
-    return Select(inner, most, limits.cost, tuple(priced.costs.tolist()))
+    return Select(inner, most, limits.cost, tuple(prices.tolist()))
 
 
 def _check_settings(settings: Settings, samples: int) -> None:

@@ -140,9 +140,9 @@ def within_limits(
     if not limits.limits:
         return []
     cost = sum(float(priced.costs[list(names).index(name)]) for name in kept)
-    allowed = [] if limits.cost is None else [f"{limits.cost:g} ms a row"]
+    allowed = [] if limits.cost is None else [priced.amount(limits.cost)]
     allowed += [] if limits.members is None else [f"{limits.members} member{'s' * (limits.members > 1)}"]
-    price = f", at {cost:.3g} {priced.unit}" if priced.unit != "members" else ""
+    price = f", at {priced.amount(cost)}" if priced.unit != "members" else ""
     which = f"all {len(kept)} members" if len(kept) == len(names) > _FEW else " + ".join(kept)
     said = [f"Within {' and '.join(allowed)}: {which}{price}."]
     if beyond:

@@ -18,7 +18,7 @@ from kerasemble.members.record import read_record
 
 OUTPUTS = ("auto", "probabilities", "logits", "unnormalised")
 Kind = Literal["model", "file", "predictions", "estimator", "function"]
-_SAVED_PREDICTIONS = (".npy", ".npz")
+_SAVED_PREDICTIONS = (".npy", ".npz", ".csv")
 # Keras models and layers, which are not typed.
 Model: TypeAlias = Any
 Layer: TypeAlias = Any
@@ -41,7 +41,7 @@ class Member:
     Args:
         source: a `keras.Model`; the path of a `.keras`, `.h5` or `.hdf5` file, of an unzipped Keras folder, of a
             SavedModel folder (TensorFlow only, needs `trust`), or of weights, with `architecture`; an object with
-            `predict_proba`; a function; or the path of an `.npy` or `.npz` with saved predictions.
+            `predict_proba`; a function; or the path of an `.npy`, `.npz` or `.csv` with saved predictions.
         name: unique among the members; the file's or model's own name where left out.
         preprocess: what the model expects, where that is not the data as it is: "0..1", "-1..1", "0..255", "caffe"
             (BGR, ImageNet means) or "torch" (0..1, ImageNet mean and deviation), taken from the data's own range;

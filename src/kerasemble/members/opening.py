@@ -40,12 +40,12 @@ class Opened(NamedTuple):
     own: OwnPredict | None = None
 
     def run(self, x: npt.NDArray[Any], start: int, batch_size: int) -> npt.NDArray[Any]:  # noqa: ARG002 - as Outside's
-        """Return the raw values (rows, columns) for rows `x`, which begin at `start`."""
-        short = -len(x) % batch_size
-        if not short or len(x) < batch_size:
-            return np.asarray(self.model.predict(x, batch_size=batch_size, verbose=0))
-        # The last batch is filled up, since for one of another size the backend would compile the model anew.
-        whole = np.concatenate([x, np.repeat(x[-1:], short, axis=0)])
+        """Return the raw values (rows, columns) for rows `x`, which begin at `start`.
+
+        The last batch is filled up: for one of another size the backend would compile the model anew, and a row's last
+        digits depend on the size of its batch.
+        """
+        whole = np.concatenate([x, np.repeat(x[-1:], -len(x) % batch_size, axis=0)])
         return np.asarray(self.model.predict(whole, batch_size=batch_size, verbose=0))[: len(x)]
 
 

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.core.arrays import first
+from kerasemble.core.csv_files import places_of
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.predictions import Predictions
 from kerasemble.core.rows import Rows
 from kerasemble.core.tables import as_table
 from kerasemble.members.member import Member, name_of
+from kerasemble.members.saved import read_saved
 from kerasemble.members.signature import Signature
 
 # What is asked of a function to learn how many classes it answers over.
@@ -33,9 +33,10 @@ class Outside(NamedTuple):
     answer: Callable[[npt.NDArray[Any], int], npt.NDArray[Any]]
     signature: Signature
 
-    def run(self, x: npt.NDArray[Any], start: int, batch_size: int) -> npt.NDArray[Any]:  # noqa: ARG002 - as Opened's
-        """Return the raw values (rows, columns) for rows `x`, which begin at `start`."""
-        return self.answer(x, start)
+    def run(self, x: npt.NDArray[Any], start: int, batch_size: int) -> npt.NDArray[Any]:
+        """Return the raw values (rows, columns) for rows `x`, which begin at `start`, asked for in batches."""
+        places = range(0, len(x), batch_size)
+        return np.concatenate([self.answer(x[at : at + batch_size], start + at) for at in places])
 
 
 def open_outside(member: Member, x: Rows, fingerprint: str) -> Outside:
@@ -50,7 +51,7 @@ def open_outside(member: Member, x: Rows, fingerprint: str) -> Outside:
         KerasembleError: it does not answer with numbers (samples, columns), or the file is of other rows.
     """
     if member.kind == "predictions":
-        return _from_file(member, len(x), fingerprint)
+        return _from_file(member, x, fingerprint)
     if member.kind == "estimator":
         return _from_estimator(member, x)
     answer = _checked(member, member.source)
@@ -97,12 +98,12 @@ def _checked(
     return answer
 
 
-def _from_file(member: Member, samples: int, fingerprint: str) -> Outside:
+def _from_file(member: Member, x: Rows, fingerprint: str) -> Outside:
     path = Path(os.fspath(member.source))
-    saved = _read(path, member)
-    if len(saved.table) != samples:
+    saved = read_saved(path, name_of(member), member.head)
+    if len(saved.table) != len(x):
         msg = (
-            f"Member '{member.name}': {path} has predictions for {len(saved.table)} rows, the data has {samples}. "
+            f"Member '{member.name}': {path} has predictions for {len(saved.table)} rows, the data has {len(x)}. "
             "Saved predictions take part for the rows that they were made for, in that order."
         )
         raise KerasembleError(msg)
@@ -113,38 +114,9 @@ def _from_file(member: Member, samples: int, fingerprint: str) -> Outside:
         )
         raise KerasembleError(msg)
     table = saved.table if saved.table.ndim == 2 else saved.table[:, None]
+    ids = getattr(x, "ids", None)
+    if saved.ids is not None and ids is not None:
+        table = table[places_of(saved.ids, [str(name) for name in ids], str(path), "the data")]
     precision = "float16" if table.dtype == np.float16 else "float32"
     signature = Signature(table.shape[1], ("from saved predictions",), precision, saved.classes, is_model=False)
     return Outside(lambda x, start: table[start : start + len(x)], signature)
-
-
-class _Saved(NamedTuple):
-    table: npt.NDArray[Any]
-    classes: tuple[str, ...] | None = None
-    data: str | None = None
-
-
-def _read(path: Path, member: Member) -> _Saved:
-    """Return what is in a file of predictions: an array, or one member of what `Predictions.save` wrote."""
-    try:
-        with path.open("rb") as handle:
-            content = np.load(handle, allow_pickle=False)
-            arrays = {} if isinstance(content, np.ndarray) else {key: content[key] for key in content.files}
-    except Exception as error:  # NumPy raises ValueError, BadZipFile, EOFError, OSError, ... for a bad file
-        msg = f"{path} cannot be read as saved predictions: {str(error).splitlines()[0]}."
-        raise KerasembleError(msg) from error
-    if not arrays and isinstance(content, np.ndarray):
-        return _Saved(as_table(name_of(member), content))
-    if {"values", "members", "classes", "record"} <= set(arrays):
-        seen = Predictions.load(path)
-        if member.head is None and len(seen.members) > 1:
-            msg = f"{path} has {len(seen.members)} members: {first(seen.members, 20)}. Choose one with head=NAME."
-            raise KerasembleError(msg)
-        chosen = seen.only([member.head or seen.members[0]])
-        counted = chosen.classes == tuple(map(str, range(len(chosen.classes))))
-        return _Saved(next(iter(chosen.each())), None if counted else chosen.classes, seen.data)
-    key = member.head or next(iter(arrays), "")
-    if (len(arrays) != 1 and member.head is None) or key not in arrays:
-        msg = f"{path} has the arrays {first(list(arrays), 20) or 'none'}. Choose one with head=NAME."
-        raise KerasembleError(msg)
-    return _Saved(as_table(name_of(member), arrays[key]))

@@ -7,6 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from kerasemble.evaluation.budget import NO_UNIT
 from kerasemble.evaluation.report import Report
 
 # Subsets that are named in a terminal.
@@ -51,7 +52,8 @@ def _members(report: Report) -> list[RenderableType]:
     front = [each for each in found.subsets if each.on_front]
     said = "; ".join(f"{' + '.join(each.members)} {each.log_loss:.4f} ({each.cost:.3g})" for each in front[:_SHOWN])
     more = "; ..." if len(front) > _SHOWN else ""
-    title = f"Least log loss of a plain mean for its cost in {found.cost_unit}"
+    title = "Least log loss of a plain mean for its cost"
+    title += "" if found.cost_unit == NO_UNIT else f" in {found.cost_unit}"
     best = [Text(f"{title}: {said}{more}", style="dim")] if len(found.contributions) > 2 else []
     return [table, Text(caption, style="dim"), *best]
 

@@ -1,22 +1,17 @@
-"""How many samples a member is shown at a time: given, or tuned; halved where memory is short."""
+"""How many samples a member is shown at a time: by a fixed rule, so that equal runs give equal bytes."""
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable
-from typing import Any, final
-
-import numpy as np
-import numpy.typing as npt
+from typing import final
 
 from kerasemble.core.options import check_whole
+from kerasemble.scoring.shards import rows_at_once, rows_holding
 
-# Where nothing is given and little is to be done; where tuning begins, and the factor by which it goes on.
-_USUAL, _FIRST, _FACTOR = 256, 32, 4
-# Fewer rows are not worth tuning for; nor is a run that would take no longer than this, in seconds.
-_FEW, _SOON = 1024, 5.0
-# Seconds that tuning may take before it begins with another size, and what a larger one must bring.
-_PATIENCE, _WORTH = 3.0, 1.1
+# More rows gain at most 2 microseconds a row, in the smallest networks, and make convolutions up to three times slower
+# (docs/measured/scoring.md).
+_USUAL = 256
+# Numbers that the input of a batch holds at most: 64 samples of 224 x 224 x 3.
+_BUDGET = 2**24
 
 # How the backends say that memory is short.
 _SHORT = ("resource_exhausted", "out of memory", "can't allocate memory", "cannot allocate memory", "oom when")
@@ -34,42 +29,37 @@ def check_batch_size(size: int | None) -> None:
         check_whole("batch_size", size, 1)
 
 
-@final
-class BatchSize:
-    """Samples at a time for one member.
+def batch_size_for(shape: tuple[int, ...], given: int | None = None) -> int:
+    """Return how many samples a batch of data (samples, ...) holds.
+
+    The last digits of an answer depend on the size of its batch. So it follows from the data alone, and neither from
+    the time that anything takes nor from the memory that happens to be free: 256, or the power of two below whose input
+    holds 2^24 numbers.
 
     Args:
-        given: by the user, or noted by the run that is gone on with; None where it is to be found out.
+        shape: of the data, (samples, ...).
+        given: by the user, or noted by the run that is gone on with; None for the rule.
+
+    Example:
+        >>> batch_size_for((10_000, 32)), batch_size_for((10_000, 224, 224, 3)), batch_size_for((20, 32))
+        (256, 64, 20)
+    """
+    size = given or min(_USUAL, rows_holding(shape, _BUDGET))
+    return min(size, rows_at_once(shape), max(1, shape[0]))
+
+
+@final
+class BatchSize:
+    """Samples at a time for one member, halved where memory is short.
+
+    Args:
+        size: to begin with.
     """
 
-    def __init__(self, given: int | None) -> None:
-        """Begin with what is given."""
-        self.size = given or _USUAL
+    def __init__(self, size: int) -> None:
+        """Begin without having halved it."""
+        self.size = size
         self.halved_from: int | None = None
-        self._open = given is None
-
-    def tune(self, run: Callable[[npt.NDArray[Any]], object], x: npt.NDArray[Any], rows: int) -> None:
-        """Find the size by which `run` is fastest, on some of the rows `x`, in a few seconds.
-
-        It is grown from 32 by a factor of four while that brings a tenth. What takes no time is not tuned.
-
-        Args:
-            run: takes samples and answers to all of them at once.
-            x: (n, ...) samples.
-            rows: how many there are in all.
-        """
-        if not self._open or rows <= _FEW:
-            return
-        self._open = False
-        began = time.perf_counter()
-        best, size = 0.0, _FIRST
-        while size <= len(x) and time.perf_counter() - began < _PATIENCE:
-            rate = _rate(run, x[:size])
-            if size == _FIRST and rows < rate * _SOON:
-                return
-            if rate < best * _WORTH:
-                break
-            best, self.size, size = rate, size, size * _FACTOR
 
     def halve(self) -> bool:
         """Go on with half as many samples; return False where there is but one."""
@@ -78,16 +68,3 @@ class BatchSize:
         self.halved_from = self.halved_from or self.size
         self.size //= 2
         return True
-
-
-def _rate(run: Callable[[npt.NDArray[Any]], object], x: npt.NDArray[Any]) -> float:
-    """Return samples a second of a second call, since the first one compiles; none where memory is short."""
-    try:
-        run(x)
-        began = time.perf_counter()
-        run(x)
-    except Exception as error:
-        if is_short_of_memory(error):
-            return 0.0
-        raise
-    return len(x) / max(time.perf_counter() - began, np.finfo(float).tiny)

@@ -90,7 +90,7 @@ def check(
         data_range: lowest and highest value the data can take; detected where left out and where a member asks.
         trained_on: (samples, ...) data that members were trained on, to find rows that are in both.
         accept_proposals: give members the options that are proposed, and look again.
-        batch_size: samples at a time; tuned where left out.
+        batch_size: samples at a time; at most 256, by the size of a row, where left out.
         progress: called with a member's name, the rows done and the rows in all.
 
     Returns:

@@ -14,7 +14,7 @@ from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.files import digest
 from kerasemble.core.predictions import Predictions
 from kerasemble.members.member import Member, Source, as_members, name_of
-from kerasemble.scoring.batch_size import check_batch_size
+from kerasemble.scoring.batch_size import batch_size_for, check_batch_size
 from kerasemble.scoring.cluster_actor import Done, Item, Plan, Work, look, versions
 from kerasemble.scoring.cluster_ray import connected, need_ray, run_on_actors
 from kerasemble.scoring.keeping import OnDisk
@@ -24,8 +24,6 @@ from kerasemble.scoring.sources.opening import open_data
 from kerasemble.scoring.sources.source import Source as Rows
 from kerasemble.scoring.sources.tables import table_files
 
-# Samples at a time where nobody says otherwise, as in a local run that is not worth tuning.
-_BATCH = 256
 # Seconds between two writes of the manifests.
 _OFTEN = 1.0
 
@@ -59,7 +57,7 @@ def predict_on_ray(
         classes: class names in the order wanted; the members' own, else "0", "1", ..., where left out.
         data_range: lowest and highest value the data can take; detected where left out and where a member asks.
         dtype: what is kept of an answer: "float32", "float16" or "labels", as in `predict`.
-        batch_size: samples at a time; that of the run which is gone on with, else 256, where left out.
+        batch_size: samples at a time; that of the run which is gone on with, else as in `predict`, where left out.
         image_size: as in `load_data`.
         label: as in `load_data`.
         features: as in `load_data`.
@@ -99,7 +97,8 @@ def predict_on_ray(
         missing = [held.enter_context(table.keeper.working(wait=True)) for table in tables]
         items = [Item(index, rows.start, rows.stop) for index, each in enumerate(missing) for rows in each]
         if items:
-            works = [table.work(inputs, batch_size) for table in tables]
+            sizes = [batch_size_for(source.shape, batch_size or table.keeper.batch_size) for table in tables]
+            works = [table.work(inputs, size) for table, size in zip(tables, sizes, strict=True)]
             plan = Plan(_absolute(data), _afresh(source, image_size), look(_absolute(data), source), dtype, versions(),
                         _pickled(works))  # fmt: skip
             held.enter_context(connected(address))
@@ -113,15 +112,14 @@ class _Table(NamedTuple):
     member: Member
     keeper: OnDisk
 
-    def work(self, inputs: Any, batch_size: int | None) -> Work:  # noqa: ANN401 - an InputSpec
+    def work(self, inputs: Any, batch_size: int) -> Work:  # noqa: ANN401 - an InputSpec
         shards, member = self.keeper.shards, self.member
         path = _absolute(cast("Path", member.path))
         changes: dict[str, Any] = {"source": path}
         if isinstance(member.architecture, str | os.PathLike):
             changes["architecture"] = _absolute(member.architecture)
-        size = batch_size or self.keeper.batch_size or _BATCH
         moved = dataclasses.replace(member, **changes)
-        return Work(moved, digest(path), inputs, shards.folder, shards.layout, shards.about, size)
+        return Work(moved, digest(path), inputs, shards.folder, shards.layout, shards.about, batch_size)
 
 
 def _tables(kept: Sequence[tuple[Member, object]]) -> list[_Table]:
@@ -205,6 +203,7 @@ class _Listing:
         size = about.get("batch_size")
         if size is not None and done.batch_size < size:
             warn(f"Memory was short for member '{name}' at {size} rows a batch; it was run at {done.batch_size}.")
+            about = {"halved_from": size, **about}
         size = done.batch_size if size is None else min(size, done.batch_size)
         table.keeper.shards.about = about | {"batch_size": size, "output": done.output or before}
 

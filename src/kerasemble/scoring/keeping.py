@@ -18,6 +18,7 @@ from kerasemble.members.classes import kept_columns
 from kerasemble.members.member import Member, name_of
 from kerasemble.members.opening import decide_output
 from kerasemble.members.signature import Signature
+from kerasemble.scoring.batch_size import BatchSize
 from kerasemble.scoring.shards import Shards, layout_of, read_cost, write_cost
 from kerasemble.scoring.store import About, Store
 
@@ -103,7 +104,7 @@ class Keeper(Protocol):
     def open_rows(self) -> int:
         """Return how many rows are missing."""
 
-    def put(self, rows: slice, values: npt.NDArray[Any], batch_size: int) -> None:
+    def put(self, rows: slice, values: npt.NDArray[Any], batch: BatchSize) -> None:
         """Keep the raw values (rows, columns) of some rows, which were run in batches of this size."""
 
 
@@ -145,7 +146,7 @@ class InMemory:
         """Return how many rows are missing: all or none."""
         return 0 if self._done else len(self._values)
 
-    def put(self, rows: slice, values: npt.NDArray[Any], batch_size: int) -> None:  # noqa: ARG002 - is of no use here
+    def put(self, rows: slice, values: npt.NDArray[Any], batch: BatchSize) -> None:  # noqa: ARG002 - is of no use here
         """Keep some rows."""
         self._values[rows] = self._form.kept(values)
 
@@ -209,12 +210,14 @@ class OnDisk:
         """Return how many rows are missing."""
         return sum(rows.stop - rows.start for rows in self.shards.missing())
 
-    def put(self, rows: slice, values: npt.NDArray[Any], batch_size: int) -> None:
+    def put(self, rows: slice, values: npt.NDArray[Any], batch: BatchSize) -> None:
         """Write some rows.
 
         Raises:
             KerasembleError: they cannot be written.
         """
         kept = self._form.kept(values)
-        self.shards.about |= {"batch_size": batch_size, "output": self._form.output}
+        self.shards.about |= {"batch_size": batch.size, "output": self._form.output}
+        if batch.halved_from is not None:
+            self.shards.about["halved_from"] = batch.halved_from
         self.shards.put(rows, kept)

@@ -36,7 +36,7 @@ def predict(
             needed, so that they may be larger than memory.
         dtype: what is kept of an answer: "float32"; "float16", which halves the store; or "labels", the most probable
             class alone, in one or two bytes.
-        batch_size: samples at a time; tuned in the first seconds where left out, and halved where memory is short.
+        batch_size: samples at a time; 256, or fewer where rows are large, where left out; halved where memory is short.
         progress: called with a member's name, the rows done and the rows in all.
 
     Returns:

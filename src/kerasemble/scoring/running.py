@@ -63,7 +63,7 @@ def run(
         job: the member and the data.
         shards: which rows, in ascending order.
         put: takes each shard's raw values (rows, columns), on a thread of its own, in order.
-        batch: samples at a time; it is tuned on the first rows where nobody gave it, and halved where memory is short.
+        batch: samples at a time; halved where memory is short.
         done: called with the number of rows that this call has run so far.
         took: called once, before anything is put, with the milliseconds that a row takes.
 
@@ -72,12 +72,10 @@ def run(
             read or written.
     """
     steps = _Steps(job, batch)
-    finished, remaining = 0, sum(rows.stop - rows.start for rows in shards)
+    finished = 0
     with _Writer(put) as writer:
         parts: list[npt.NDArray[Any]] = []
         for rows, whole, x in _loaded(job.x, shards):
-            if not finished and not parts:
-                steps.tune(x, rows.start, remaining)
             values = steps.run(x, rows.start, lambda count: done(finished + count))  # noqa: B023 - called at once
             if not finished and job.repeatable:
                 check_repeatable(job.name, job.opened, x, values, batch.size)
@@ -137,7 +135,7 @@ class _Writer:
 
 @final
 class _Steps:
-    """Calls of a member, each of as many batches as take about a second."""
+    """Calls of a member, each of as many batches as take about a second, which changes no value."""
 
     def __init__(self, job: Job, batch: BatchSize) -> None:
         self._job = job
@@ -168,14 +166,17 @@ class _Steps:
         return values
 
     def milliseconds(self, x: npt.NDArray[Any], start: int) -> float:
-        """Return what a row takes in one more batch of rows `x`, for which nothing needs to be compiled any more.
+        """Return what a row takes in one more full batch of rows `x`, which were run just now.
 
-        It is the least of several where they are short: whatever else the machine does makes one of them longer.
+        Where a batch takes little it is the least of several: whatever else the machine does makes one of them longer.
 
         Raises:
             KerasembleError: the member fails.
         """
-        batch = x[: self._batch.size]
+        batch = x[np.arange(self._batch.size) % len(x)]
+        if len(x) < len(batch):  # a function that is no Keras model was not asked for so many: now it compiles
+            with self._named(start):
+                self._job.opened.run(batch, start, self._batch.size)
         taken: list[float] = []
         while sum(taken) < _TIMED and len(taken) < _TIMES:
             with self._named(start):
@@ -183,15 +184,6 @@ class _Steps:
                 self._job.opened.run(batch, start, self._batch.size)
             taken.append(time.perf_counter() - began)
         return 1000 * min(taken) / len(batch)
-
-    def tune(self, x: npt.NDArray[Any], start: int, remaining: int) -> None:
-        """Find out the size of a batch on rows `x`, which begin at `start`.
-
-        Raises:
-            KerasembleError: the member fails.
-        """
-        with self._named(start):
-            self._batch.tune(lambda some: self._job.opened.run(some, start, len(some)), x, remaining)
 
     @contextlib.contextmanager
     def _named(self, row: int) -> Iterator[None]:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, TypeAlias, final
 import numpy as np
 
 from kerasemble.core.alignment import Alignment, InputSpec, Output, Reading
+from kerasemble.core.codes import Code
 from kerasemble.core.costs import Cost
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.options import as_path, check_function, check_range
@@ -25,10 +26,10 @@ from kerasemble.members.outside import Outside
 from kerasemble.members.preprocessing import detect_range, fits, warn_of_other_range
 from kerasemble.members.signature import Signature
 from kerasemble.scoring.aligned import Aligned, in_memory_if_small
-from kerasemble.scoring.batch_size import BatchSize, check_batch_size
+from kerasemble.scoring.batch_size import BatchSize, batch_size_for, check_batch_size
 from kerasemble.scoring.dtypes import check_dtype
 from kerasemble.scoring.keeping import Form, InMemory, Keeper, OnDisk
-from kerasemble.scoring.keys import member_key
+from kerasemble.scoring.keys import member_key, outside_content, outside_key
 from kerasemble.scoring.models import Models, read_key, source_key
 from kerasemble.scoring.running import Job, run
 from kerasemble.scoring.sources.opening import as_source, check_whole
@@ -75,7 +76,7 @@ class Scoring:
         data_range: lowest and highest value the data can take; detected where left out and where a member asks.
         store: folder in which raw answers are kept.
         dtype: what is kept of an answer: "float32", "float16", or "labels", its most probable class.
-        batch_size: samples at a time; tuned where left out.
+        batch_size: samples at a time; at most 256, by the size of a row, where left out.
         progress: called with a member's name, the rows done and the rows in all.
 
     Raises:
@@ -110,6 +111,7 @@ class Scoring:
         self._known: dict[object, _Known] = {}
         self._kept: dict[object, Keeper] = {}
         self._complete: set[object] = set()
+        self._contents: dict[object, str | None] = {}
         self._sizes: dict[object, BatchSize] = {}
 
     def check_rows(self) -> None:
@@ -132,8 +134,9 @@ class Scoring:
             self._keep(member, inputs, wait=False)
         answers = [self.answer(member, inputs) for member in members]
         seen = self.align(answers, inputs, classes)
-        if self._store is not None:
-            self._store.note(seen, self._noted(members, inputs), self.x.y)
+        noted = self._noted(members, inputs)
+        if self._store is not None and noted:
+            self._store.note(seen, noted, self.x.y)
         return seen
 
     def prepare(self, members: Sequence[Member], classes: Sequence[object] | None = None) -> InputSpec:
@@ -182,6 +185,7 @@ class Scoring:
         Raises:
             KerasembleError: a member cannot be opened, or takes whole numbers and the data has others.
         """
+        self._know_content(members)
         known = [member for member in members if member.is_keras]
         taken = [self._input_of(member) for member in known]
         for member, (shape, dtype) in zip(known, taken, strict=True):
@@ -197,6 +201,22 @@ class Scoring:
         dtype = next(iter(dtypes)) if whole and untouched else "float32"
         needed = any(member.convention.scale is not None for member in members)
         return InputSpec(self.x.shape[1:], dtype, (self.data_range or detect_range(self.x)) if needed else None)
+
+    def _know_content(self, members: Sequence[Member]) -> None:
+        """Learn how members that are no Keras models are known in the store, before anything is run.
+
+        Warns of those that are not, since nobody could tell whether they have changed.
+        """
+        fresh = [each for each in members if not each.is_keras and source_key(each) not in self._contents]
+        for member in fresh if self._store is not None else ():
+            content = self._contents[source_key(member)] = outside_content(member)
+            if content is None:
+                warn(
+                    f"Member '{member.name}' is {member.describe_kind()}, of which nobody could tell whether it has "
+                    "changed. So the store does not keep its answers, and whoever reads the store goes without them. "
+                    "Save them, np.save('name.npy', answers), and give that file as the member.",
+                    Code.NOT_KEPT,
+                )
 
     def open(self, member: Member, inputs: InputSpec) -> Opened | Outside:
         """Return a member ready to be run on the data.
@@ -224,7 +244,7 @@ class Scoring:
         """Return how many samples at a time a member was run with, which is what it has memory for."""
         size = self._sizes.get(self._key(member, inputs))
         stored = self.keeper(member, inputs).batch_size
-        return BatchSize(stored or self._batch_size).size if size is None else size.size
+        return batch_size_for(self.x.shape, stored or self._batch_size) if size is None else size.size
 
     def _input_of(self, member: Member) -> tuple[tuple[int | None, ...] | None, str]:
         key = source_key(member)
@@ -237,16 +257,19 @@ class Scoring:
         if key not in self._known:
             signature = self.open(member, inputs).signature
             loaded = self._models.load(member) if member.is_keras else None
-            stored = "" if self._store is None or loaded is None else self._stored_key(member, inputs)
+            stored = "" if self._store is None else self._stored_key(member, inputs)
             self._known[key] = _Known(signature, None if loaded is None else loaded.inspection, stored)
         return self._known[key]
 
     def _stored_key(self, member: Member, inputs: InputSpec) -> str:
-        signature, loaded = self.open(member, inputs).signature, self._models.load(member)
+        signature = self.open(member, inputs).signature
         kept = [self.fingerprint, self._dtype]
         if self._dtype == "labels":  # of which the options decide too
             kept += [member.output, str(member.ignore)]
-        return member_key(member, loaded, inputs, signature.steps, "\0".join(kept))
+        if not member.is_keras:
+            content = self._contents[source_key(member)]
+            return "" if content is None else outside_key(member, content, signature.steps, "\0".join(kept))
+        return member_key(member, self._models.load(member), inputs, signature.steps, "\0".join(kept))
 
     def _key(self, member: Member, inputs: InputSpec) -> object:
         labels = (member.output, member.ignore) if self._dtype == "labels" else ()
@@ -291,7 +314,8 @@ class Scoring:
                 precision = self.answer(member, inputs).signature.precision
                 layout, path = keeper.shards.layout, None if member.path is None else str(member.path.resolve())
                 key = keeper.shards.about["key"]
-                noted.append(Noted(name_of(member), key, layout.columns, layout.dtype, precision, path))
+                sha256 = self._contents.get(source_key(member)) if path else None
+                noted.append(Noted(name_of(member), key, layout.columns, layout.dtype, precision, path, sha256))
         return noted
 
     def _run(self, member: Member, inputs: InputSpec, keeper: Keeper, missing: Sequence[slice]) -> None:
@@ -304,11 +328,11 @@ class Scoring:
         name, samples = name_of(member), len(self.x)
         there = samples - sum(rows.stop - rows.start for rows in missing)
         self._progress(name, there, samples)  # compiling comes first and takes a while
-        batch = BatchSize(self._batch_size or keeper.batch_size)
+        batch = BatchSize(batch_size_for(self.x.shape, self._batch_size or keeper.batch_size))
         job = Job(name, self.open(member, inputs), self.x, member.kind != "predictions")
 
         def put(rows: slice, values: Any) -> None:  # noqa: ANN401 - an array
-            keeper.put(rows, values, batch.size)
+            keeper.put(rows, values, batch)
 
         self._sizes[self._key(member, inputs)] = batch
         parameters = job.opened.model.count_params() if isinstance(job.opened, Opened) else None

@@ -38,7 +38,12 @@ _DENSE = 8
 
 def rows_at_once(shape: tuple[int, ...]) -> int:
     """Return how many rows of data (samples, ...) are held in memory at once: a power of two."""
-    return min(_USUAL, max(_LEAST, _floor(_TAKEN // max(1, int(np.prod(shape[1:]))))))
+    return min(_USUAL, max(_LEAST, rows_holding(shape, _TAKEN)))
+
+
+def rows_holding(shape: tuple[int, ...], budget: int) -> int:
+    """Return how many rows of data (samples, ...) hold at most `budget` numbers: a power of two, at least one."""
+    return _floor(budget // max(1, int(np.prod(shape[1:]))))
 
 
 def _floor(value: int) -> int:

@@ -80,6 +80,7 @@ class Noted(NamedTuple):
         dtype: of the numbers.
         precision: the dtype that the numbers were computed in.
         path: of its file; None where it was an object.
+        sha256: of a file of saved predictions; that of a model stands in the alignment.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Noted(NamedTuple):
     dtype: str
     precision: str
     path: str | None
+    sha256: str | None = None
 
 
 @final

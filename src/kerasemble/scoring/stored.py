@@ -64,7 +64,7 @@ def load_store(path: str | os.PathLike[str]) -> Stored:
     alignment = Alignment.from_json(note["alignment"])
     for item, reading in zip(note["members"], alignment.readings, strict=True):
         noted = Noted(**item)
-        _check_file(noted, reading.file)
+        _check_file(noted, reading.file or noted.sha256)
         about = About(noted.name, noted.key, noted.columns, noted.dtype)
         shards = open_shards(folder / noted.key[:NAME], tuple(data["shape"]), about)
         missing = shards.missing()

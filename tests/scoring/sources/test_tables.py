@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 import kerasemble as ke
+from kerasemble.core.labels import encode_labels
 from kerasemble.scoring.sources.opening import as_source
 
 pa = pytest.importorskip("pyarrow")
@@ -145,3 +146,35 @@ def test_a_csv_without_names_and_a_folder_of_two_kinds_are_refused(tmp_path):
     write(TABLE, tmp_path / "b.parquet")
     with pytest.raises(ke.KerasembleError, match="files of one kind"):
         as_source(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("text", "labels"),
+    [
+        pytest.param('x,kind\n0.5,"10"\n0.25,"2"\n', ["10", "2"], id="in-quotes"),
+        pytest.param("x,kind\n0.5,10\n0.25,2\n", [10, 2], id="without-quotes"),
+        pytest.param('"x","kind"\n"0.5","10"\n"0.25","2"\n', [10, 2], id="everything-in-quotes"),
+    ],
+)
+def test_15_18_labels_in_quotes_are_text_so_that_numbers_can_be_names(tmp_path, text, labels):
+    path = tmp_path / "data.csv"
+    path.write_text(text, encoding="utf-8")
+    assert ke.load_data(path, label="kind").y.tolist() == labels
+
+
+def test_15_18_the_advice_to_give_labels_as_text_can_be_followed_in_a_csv(tmp_path):
+    path = tmp_path / "data.csv"
+    rows = [(0.5, 10), (0.25, 2), (0.75, 30)]
+    member = ke.Member(lambda x: np.tile([0.2, 0.3, 0.5], (len(x), 1)), name="a", classes=["2", "10", "30"])
+    found = []
+    for quote in ("", '"'):
+        path.write_text("\n".join(["x,kind", *(f"{x},{quote}{kind}{quote}" for x, kind in rows)]), encoding="utf-8")
+        data = ke.load_data(path, label="kind")
+        seen = ke.predict([member], data.x)
+        try:
+            labels = encode_labels(data.y, seen.classes, seen.samples)
+            found.append(seen.values[0][np.arange(3), labels].round(3).tolist())
+        except ke.KerasembleError:
+            found.append(None)
+    # Of the classes 10, 2 and 30.
+    assert found == [None, pytest.approx([0.3, 0.2, 0.5])]

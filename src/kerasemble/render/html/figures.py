@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from kerasemble.evaluation.analysis import Calibration, Contribution, RiskCoverage, Subset
+from kerasemble.evaluation.budget import NO_UNIT
 from kerasemble.evaluation.significance import Interval
 from kerasemble.render.html.svg import FIRST, INK, MUTED, SECOND, SERIES, THIRD, as_svg, drawing
 
@@ -151,9 +152,12 @@ def cost_against_score(subsets: Sequence[Subset], unit: str) -> str:
             axes.set_xscale("log")
             axes.xaxis.set_major_formatter("{x:g}")
             axes.xaxis.set_minor_formatter("")
-        axes.set_xlabel(f"cost, {unit}{' (logarithmic)' if axes.get_xscale() == 'log' else ''}")
+        axes.set_xlabel(
+            f"cost{f', {unit}' if unit != NO_UNIT else ''}{' (logarithmic)' if axes.get_xscale() == 'log' else ''}"
+        )
         axes.set_ylabel("log loss of the plain mean")
-        said = f"from {losses[0]:.3f} at {costs[0]:.3g} to {losses[-1]:.3f} at {costs[-1]:.3g} {unit}"
+        said = f"from {losses[0]:.3f} at {costs[0]:.3g} to {losses[-1]:.3f} at {costs[-1]:.3g}"
+        said += "" if unit == NO_UNIT else f" {unit}"
         return as_svg(figure, f"Cost against score. The front goes {said}.", "cost")
 
 

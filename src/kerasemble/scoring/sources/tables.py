@@ -14,6 +14,7 @@ from typing import Any, final
 import numpy as np
 import numpy.typing as npt
 
+from kerasemble.core.csv_files import quoted_fields
 from kerasemble.core.errors import KerasembleError
 from kerasemble.scoring.sources.batches import Batch
 from kerasemble.scoring.sources.columns import Chosen, choose, class_names, dtype_of, labels_of, rows_of
@@ -176,6 +177,9 @@ def _open_csv(
     kinds = {name: schema.field(name).type for name in chosen.every}
     kinds |= {name: pa.float64() for name in chosen.features if pa.types.is_null(kinds[name])}
     kinds |= {} if chosen.id is None else {chosen.id: pa.string()}
+    with files[0].open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        quoted = dict(zip(schema.names, quoted_fields(file), strict=False))
+    kinds |= {chosen.label: pa.string()} if chosen.label and quoted.get(chosen.label) else {}  # "10" is a name
     wider = kinds | dict.fromkeys(chosen.features, pa.float64())
     as_names = wider | ({} if chosen.label is None else {chosen.label: pa.string()})
     for types in (kinds, wider):
