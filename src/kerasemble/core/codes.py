@@ -14,3 +14,7 @@ class Code(enum.StrEnum):
     """
 
     INVALID = "invalid-input"
+    COPIES = "copies-of-rows"
+    DEPENDENT = "dependent-rows"
+    ONE_GROUP = "one-group"
+    TOO_FEW_ROWS = "too-few-rows"

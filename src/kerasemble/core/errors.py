@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Self
 
 from kerasemble.core.codes import Code
 
@@ -42,6 +42,25 @@ class KerasembleWarning(UserWarning):
         self.code = code
 
 
+class Sentence(str):
+    """A sentence of a report, with the code of what it is about.
+
+    Args:
+        text: the sentence.
+        code: the same in every version.
+    """
+
+    __slots__ = ("code",)
+    code: Code
+
+    def __new__(cls, text: str, code: Code) -> Self:
+        """Keep the code beside the text."""
+        made = super().__new__(cls, text)
+        made.code = code
+        return made
+
+
 def warn(message: str, code: Code = Code.INVALID) -> None:
-    """Emit `message` as a `KerasembleWarning` that points at the caller's caller."""
-    warnings.warn(KerasembleWarning(message, code), stacklevel=3)
+    """Emit `message` as a `KerasembleWarning` that points at the caller's caller; a `Sentence` has its own code."""
+    own = message.code if isinstance(message, Sentence) else code
+    warnings.warn(KerasembleWarning(message, own), stacklevel=3)

@@ -145,7 +145,7 @@ def compared(
     recipe, fitted, members = _fit(plan, taken, settings.stages, predictions)
     staged, calibrated = _score_stages(plan, table, taken, recipe, settings.stages)
     scored = table if calibrated is None else table._replace(combined=[*table.combined, calibrated])
-    report = report_of(scored, taken, plan.metrics, plan.priced, plan.groups, settings.seed, staged)
+    report = report_of(scored, taken, plan.metrics, plan.priced, plan.units, settings.seed, staged)
     keeps = taken.kind == "member"
     report = dataclasses.replace(
         report,

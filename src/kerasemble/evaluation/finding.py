@@ -6,6 +6,9 @@ import dataclasses
 from collections.abc import Mapping
 from typing import Any, Literal
 
+from kerasemble.core.codes import Code
+from kerasemble.core.errors import Sentence
+
 Level = Literal["error", "proposal", "warning"]
 
 
@@ -22,6 +25,7 @@ class Finding:
         options: of `Member`, which mend it: {"classes": [...]}, {"preprocess": "0..1"}, {"output": "logits"}, ...;
             "data_range" among them is the ensemble's.
         blocks: whether nothing can be computed with the member until it is mended.
+        code: what it is about, for programs.
     """
 
     fault: str
@@ -31,10 +35,11 @@ class Finding:
     level: Level = "warning"
     options: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     blocks: bool = False
+    code: Code = Code.INVALID
 
     def __str__(self) -> str:
         """Return the evidence and the remedy."""
-        return f"{self.evidence} {self.remedy}".strip()
+        return Sentence(f"{self.evidence} {self.remedy}".strip(), self.code)
 
     def to_json(self) -> dict[str, Any]:
         """Return this as lists, numbers and strings."""

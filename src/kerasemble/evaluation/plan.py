@@ -24,6 +24,7 @@ from kerasemble.evaluation.nested import Candidates
 from kerasemble.evaluation.pools import pool_within
 from kerasemble.evaluation.scored import Rows
 from kerasemble.evaluation.summed import rows_of
+from kerasemble.evaluation.units import Units
 
 
 class Settings(NamedTuple):
@@ -47,7 +48,7 @@ class Plan(NamedTuple):
     """What is compared on which rows, by what, and within which limits."""
 
     rows: Rows
-    groups: tuple[str, ...] | None
+    units: Units
     candidates: Candidates
     metrics: tuple[Metric, ...]
     undefined: tuple[str, ...]
@@ -69,7 +70,7 @@ def plan_of(
     Raises:
         KerasembleError: as `compare`.
     """
-    rows, groups = rows_of(predictions, y, settings.groups, settings.sample_weight, settings.class_weight)
+    rows, units = rows_of(predictions, y, settings.groups, settings.sample_weight, settings.class_weight)
     _check_settings(settings, rows.predictions.samples)
     priced, limits = as_costs(settings.costs, predictions), Budget(settings.budget, settings.max_members)
     check_budget(limits, priced, predictions.members)
@@ -85,7 +86,7 @@ def plan_of(
     _check_candidates(rows, candidates, settings.prefer)
     metrics, undefined = metrics_of(settings.metrics, seen, rows.labels)
     folds = make_folds(rows.labels, rows.groups, settings.cv, settings.repeats, settings.seed)
-    return Plan(rows, groups, candidates, metrics, undefined, limits, priced, beyond, folds)
+    return Plan(rows, units, candidates, metrics, undefined, limits, priced, beyond, folds)
 
 
 def _check_settings(settings: Settings, samples: int) -> None:

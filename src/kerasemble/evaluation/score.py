@@ -50,7 +50,7 @@ def score(
     Raises:
         KerasembleError: labels do not fit the predictions, there are fewer than two rows, or no such ensemble.
     """
-    every, names = rows_of(predictions, y, groups, None, None)
+    every, units = rows_of(predictions, y, groups, None, None)
     if predictions.samples < 2:
         msg = f"Scoring needs at least two labelled rows. Received: {predictions.samples}."
         raise KerasembleError(msg)
@@ -72,7 +72,7 @@ def score(
     taken = Taken(chosen.kind, (members if chosen.kind == "member" else combined).index(chosen))
     found, left_out = metrics_of(metrics, rows.predictions, rows.labels)
     staged = _staged(every, ensembles, fitted or {})
-    report = report_of(table, taken, found, as_costs(None, rows.predictions), names, 0, staged)
+    report = report_of(table, taken, found, as_costs(None, rows.predictions), units, 0, staged)
     asked = asked_for(metrics, found)
     report = dataclasses.replace(report, warnings=(*report.warnings, *left_out), asked=asked)
     for warning in report.warnings:
