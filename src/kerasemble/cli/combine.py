@@ -16,6 +16,7 @@ from kerasemble.combiners.weighted_average import WeightedAverage
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import check_suffix
 from kerasemble.core.row_weights import ClassWeight
+from kerasemble.evaluation.folds import CV
 from kerasemble.members.member import Member
 
 # Weights typed as 0.33,0.33,0.33 or 0.333,0.333,0.333 are meant to sum to one; 0.5,0.5,0.5 is a slip.
@@ -67,7 +68,7 @@ def combine(
     class_weight: ClassWeight | None,
     groups: Path | None,
     metrics: tuple[str, ...],
-    cv: int,
+    cv: CV,
     repeats: int | None,
     seed: int,
     report: Path | None,

@@ -11,6 +11,7 @@ from kerasemble.cli.output import check_report, print_report, save_report, warni
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.labels import name_labels
 from kerasemble.core.row_weights import ClassWeight
+from kerasemble.evaluation.folds import CV
 
 
 @click.command()
@@ -57,7 +58,7 @@ def compare(
     class_weight: ClassWeight | None,
     groups: Path | None,
     metrics: tuple[str, ...],
-    cv: int,
+    cv: CV,
     repeats: int | None,
     seed: int,
     report: Path | None,

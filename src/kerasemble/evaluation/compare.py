@@ -22,6 +22,7 @@ from kerasemble.evaluation.alone import best_alone
 from kerasemble.evaluation.analysis import Staged
 from kerasemble.evaluation.choice import Taken
 from kerasemble.evaluation.crossfit import Pool, cross_fit
+from kerasemble.evaluation.folds import CV
 from kerasemble.evaluation.metrics import MetricName, asked_for
 from kerasemble.evaluation.nested import Candidates, cross_fit_choice, take_on_all
 from kerasemble.evaluation.picks import picks_of
@@ -55,7 +56,7 @@ def compare(
     y: npt.ArrayLike,
     combiners: Iterable[Combiner | str] | None = None,
     *,
-    cv: int = 5,
+    cv: CV = 5,
     repeats: int | None = None,
     groups: npt.ArrayLike | None = None,
     metrics: Sequence[MetricName] | None = None,
@@ -82,7 +83,8 @@ def compare(
         y: (samples,) labels: class indices, names, or one-hot rows.
         combiners: the ones to compare, or their names; those of `default_combiners` where left out. The plain mean
             is always among them.
-        cv: number of folds, at least 2; fewer where there are fewer rows or groups.
+        cv: number of folds, at least 2; fewer where there are fewer rows or groups. "blocks" where rows are in the
+            order of time and tell of their neighbours: runs of neighbours stay together, and are what varies.
         repeats: how often the rows are divided anew; where left out three times below 300 rows, and once above.
         groups: (samples,) the patient, site, video, ... of each row: no two folds share one, and intervals are those
             of groups drawn at random.

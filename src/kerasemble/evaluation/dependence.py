@@ -21,8 +21,8 @@ def dependence(losses: npt.NDArray[np.float64], labels: IntArray, units: IntArra
     """Return a warning where losses of neighbours in the order of the rows are correlated.
 
     Losses are replaced by their ranks among the rows of the same class: so rows that are sorted by class raise no
-    alarm, and no single loss decides. Products of neighbours' ranks are then summed over several distances; of
-    independent rows the sum over the square root of the sum of squares is standard normal.
+    alarm, and no single loss decides. Products of neighbours' ranks are then summed over several distances and divided
+    by the root of the sum of their squares.
 
     Args:
         losses: (series, samples) of what is scored, or differences of them; each is tested, the alarm is shared.
@@ -35,13 +35,11 @@ def dependence(losses: npt.NDArray[np.float64], labels: IntArray, units: IntArra
         >>> [finding.code for finding in dependence(walk, np.zeros(200, dtype=int))]
         [<Code.DEPENDENT: 'dependent-rows'>]
     """
-    from scipy.special import ndtri
-
     count = losses.shape[1] if units is None else int(units.max()) + 1
     if count < _FEWEST:
         return []
     reaches = [reach for reach in _REACHES if 3 * reach < count]
-    needed = -float(ndtri(_FALSE_ALARM / (len(losses) * len(reaches))))
+    needed = {reach: _needed(_FALSE_ALARM / (len(losses) * len(reaches)), reach, count) for reach in reaches}
     most = 0.0
     for series in losses:
         if np.ptp(series) == 0:
@@ -49,7 +47,7 @@ def dependence(losses: npt.NDArray[np.float64], labels: IntArray, units: IntArra
         values = _unit_means(_scores(series, labels), units)
         for reach in reaches:
             surprise, growth = _summed(values, reach)
-            if surprise > needed:
+            if surprise > needed[reach]:
                 most = max(most, growth)
     if most < _GROWTH:
         return []
@@ -62,6 +60,26 @@ def dependence(losses: npt.NDArray[np.float64], labels: IntArray, units: IntArra
         'take cv="blocks" or cv="forward" (--cv blocks, --cv forward).'
     )
     return [Finding("dependence", evidence, remedy, code=Code.DEPENDENT)]
+
+
+def _needed(chance: float, reach: int, count: int) -> float:
+    """Return what the sum of products of independent values exceeds with this chance, in standard errors.
+
+    A sum over several distances is nearly a sum of squares of running means, and as skewed: Pearson's type III
+    distribution has its mean, variance and skewness.
+
+    Args:
+        chance: of a false alarm.
+        reach: the greatest distance.
+        count: how many values there are.
+    """
+    from scipy.special import gammaincinv, ndtri
+
+    skewness = 3 * (reach - 1) / (reach * count) ** 0.5
+    if skewness == 0:
+        return -float(ndtri(chance))
+    shape = 4 / skewness**2
+    return float((gammaincinv(shape, 1 - chance) - shape) / shape**0.5)
 
 
 def _scores(losses: npt.NDArray[np.float64], labels: IntArray) -> npt.NDArray[np.float64]:

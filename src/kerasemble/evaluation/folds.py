@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -10,6 +10,12 @@ import numpy.typing as npt
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
+
+# How many folds, or that neighbours stay together: see `compare`.
+CV: TypeAlias = int | Literal["blocks"]
+# Runs of neighbours that `cv="blocks"` makes, and into how many folds they go. Of more, each is too short to stand for
+# itself where neighbours are alike; of fewer, an interval is wide (benchmarks/dependent_rows.py).
+BLOCKS, BLOCK_FOLDS = 10, 5
 
 # Below so many rows one division into folds is a matter of luck, and others cost little.
 _FEW, _REPEATS = 300, 3

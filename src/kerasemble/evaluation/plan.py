@@ -18,7 +18,7 @@ from kerasemble.core.row_weights import ClassWeight
 from kerasemble.evaluation.budget import Budget, Priced, affordable, as_costs, check_budget
 from kerasemble.evaluation.candidates import as_combiners, default_among, default_combiners, names_of, with_mean
 from kerasemble.evaluation.crossfit import Pool
-from kerasemble.evaluation.folds import make_folds
+from kerasemble.evaluation.folds import BLOCK_FOLDS, BLOCKS, CV, make_folds
 from kerasemble.evaluation.metrics import Metric, MetricName, metrics_of
 from kerasemble.evaluation.nested import Candidates
 from kerasemble.evaluation.pools import pool_within
@@ -30,7 +30,7 @@ from kerasemble.evaluation.units import Units
 class Settings(NamedTuple):
     """How is compared: the options of `compare`."""
 
-    cv: int = 5
+    cv: CV = 5
     repeats: int | None = None
     groups: npt.ArrayLike | None = None
     metrics: Sequence[MetricName] | None = None
@@ -70,8 +70,9 @@ def plan_of(
     Raises:
         KerasembleError: as `compare`.
     """
-    rows, units = rows_of(predictions, y, settings.groups, settings.sample_weight, settings.class_weight)
-    _check_settings(settings, rows.predictions.samples)
+    blocks, folds_wanted = (BLOCKS, BLOCK_FOLDS) if settings.cv == "blocks" else (0, settings.cv)
+    rows, units = rows_of(predictions, y, settings.groups, settings.sample_weight, settings.class_weight, blocks)
+    _check_settings(settings, folds_wanted, rows.predictions.samples)
     priced, limits = as_costs(settings.costs, predictions), Budget(settings.budget, settings.max_members)
     check_budget(limits, priced, predictions.members)
     within = affordable(limits, priced, predictions.members)
@@ -85,23 +86,23 @@ def plan_of(
     candidates = Candidates(recipes, names_of(recipes, seen.members), default_among(recipes, seen))
     _check_candidates(rows, candidates, settings.prefer)
     metrics, undefined = metrics_of(settings.metrics, seen, rows.labels)
-    folds = make_folds(rows.labels, rows.groups, settings.cv, settings.repeats, settings.seed)
+    folds = make_folds(rows.labels, rows.groups, folds_wanted, settings.repeats, settings.seed)
     return Plan(rows, units, candidates, metrics, undefined, limits, priced, beyond, folds)
 
 
-def _check_settings(settings: Settings, samples: int) -> None:
+def _check_settings(settings: Settings, cv: int, samples: int) -> None:
     """Refuse numbers that cannot be.
 
     Raises:
         KerasembleError: the message says which.
     """
-    for name in ("cv", "repeats", "seed"):
-        value = getattr(settings, name)
+    for name, value in (("cv", cv), ("repeats", settings.repeats), ("seed", settings.seed)):
         if value is not None and not isinstance(value, numbers.Integral):
-            msg = f"{name} must be a whole number. Received: {name}={value!r}."
+            also = ', or "blocks"' if name == "cv" else ""
+            msg = f"{name} must be a whole number{also}. Received: {name}={value!r}."
             raise KerasembleError(msg)
-    if samples < 2 or settings.cv < 2:
-        msg = f"Cross-fitting needs two labelled rows and two folds. Received: {samples} rows, cv={settings.cv}."
+    if samples < 2 or cv < 2:
+        msg = f"Cross-fitting needs two labelled rows and two folds. Received: {samples} rows, cv={cv}."
         raise KerasembleError(msg)
     if settings.repeats is not None and settings.repeats < 1:
         msg = f"The rows must be divided into folds at least once. Received: repeats={settings.repeats}."
