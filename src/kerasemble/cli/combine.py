@@ -14,6 +14,7 @@ from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import check_suffix
 from kerasemble.core.row_weights import ClassWeight
+from kerasemble.evaluation.folds import CV
 from kerasemble.members.member import Member
 
 
@@ -63,7 +64,7 @@ def combine(
     class_weight: ClassWeight | None,
     groups: Path | None,
     metrics: tuple[str, ...],
-    cv: int,
+    cv: CV,
     repeats: int | None,
     seed: int,
     select_by: str | None,

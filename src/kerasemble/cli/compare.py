@@ -16,6 +16,7 @@ from kerasemble.core.errors import KerasembleError
 from kerasemble.core.labels import name_labels
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import ClassWeight
+from kerasemble.evaluation.folds import CV
 
 
 @click.command()
@@ -78,7 +79,7 @@ def compare(
     class_weight: ClassWeight | None,
     groups: Path | None,
     metrics: tuple[str, ...],
-    cv: int,
+    cv: CV,
     repeats: int | None,
     seed: int,
     select_by: str | None,

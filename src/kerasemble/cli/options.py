@@ -14,9 +14,12 @@ from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import check_target
 from kerasemble.core.row_weights import ClassWeight
+from kerasemble.evaluation.folds import CV
 from kerasemble.members.custom import import_objects
 from kerasemble.members.listing import load_members
 from kerasemble.members.member import Member
+
+_FEWEST_FOLDS, _MOST_FOLDS = 2, 100
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -116,7 +119,14 @@ budget = click.option(
     help="What all members that are kept may cost a row, for example 5ms.",
 )
 max_members = click.option("--max-members", type=click.IntRange(1), metavar="K", help="Keep at most so many members.")
-cv = click.option("--cv", type=click.IntRange(2, 100), default=5, show_default=True, help="Folds of the comparison.")
+cv = click.option(
+    "--cv",
+    callback=lambda _context, _parameter, value: parse_cv(value),
+    default="5",
+    show_default=True,
+    metavar="K|blocks",
+    help="Folds of the comparison; blocks where rows are in the order of time and tell of their neighbours.",
+)
 repeats = click.option(
     "--repeats",
     type=click.IntRange(1, 100),
@@ -165,6 +175,16 @@ def parse_range(value: str) -> tuple[float, float]:
     except ValueError:
         pass  # the same message says it all
     message = f"'{value}' is not a range. Write LOW..HIGH, for example 0..255."
+    raise click.BadParameter(message)
+
+
+def parse_cv(value: str) -> CV:
+    """Return a number of folds, or "blocks"."""
+    if value == "blocks":
+        return "blocks"
+    if value.isdecimal() and _FEWEST_FOLDS <= int(value) <= _MOST_FOLDS:
+        return int(value)
+    message = f"'{value}' is no division into folds. Write a number from {_FEWEST_FOLDS} to {_MOST_FOLDS}, or blocks."
     raise click.BadParameter(message)
 
 

@@ -181,7 +181,7 @@ class Select(Combiner):
         few, labels, weights = seen.rows(part), labels[part], weights[part]
         key = hashlib.sha256(repr((self.max_members, self.budget, cost.tolist())).encode())
         for array in (np.asarray(few.values), labels, weights / weights.sum()):
-            key.update(np.ascontiguousarray(array))
+            key.update(np.ascontiguousarray(array).tobytes())
         if key.digest() not in _selected:
             found = self._search(few, labels, weights, cost)
             _selected[key.digest()] = tuple(found.tolist())

@@ -65,3 +65,7 @@ class Code(enum.StrEnum):
     ROWS_DIFFER = "rows-differ"
     CLASSES_DIFFER = "classes-differ"
     NO_LABELS = "no-labels"
+    COPIES = "copies-of-rows"
+    DEPENDENT = "dependent-rows"
+    ONE_GROUP = "one-group"
+    TOO_FEW_ROWS = "too-few-rows"

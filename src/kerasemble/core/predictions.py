@@ -24,6 +24,7 @@ from kerasemble.core.files import atomic_target, check_suffix
 from kerasemble.core.labels import encode_labels
 from kerasemble.core.options import as_array, as_names, check_choice
 from kerasemble.core.outputs import decide, standardise
+from kerasemble.core.rows import Hashes
 from kerasemble.core.stacked import Stacked
 from kerasemble.core.tables import as_table, check_classes, check_columns, check_members, check_same_rows
 from kerasemble.core.tasks import Task, parse_task
@@ -53,6 +54,8 @@ class Predictions:
         ordered: False where members name the classes in different orders and nobody said which one integer labels
             follow.
         costs: what each member costs to run, None where that is not known.
+        row_hashes: (samples,) uint64 of the rows that models were run on, equal for copies of a row; None where that is
+            not known.
 
     Example:
         >>> import numpy as np
@@ -70,6 +73,7 @@ class Predictions:
     ordered: bool = True
     data: str | None = None
     costs: tuple[Cost, ...] | None = None
+    row_hashes: Hashes | None = None
 
     @classmethod
     def from_arrays(
@@ -249,7 +253,8 @@ class Predictions:
         else:
             # An index array itself would leave the rows, not the members, outermost in memory.
             taken = self.values[:, index] if isinstance(index, slice) else self.values.take(index, axis=1)
-        return dataclasses.replace(self, values=taken, data=None)
+        hashes = None if self.row_hashes is None else self.row_hashes[index]
+        return dataclasses.replace(self, values=taken, data=None, row_hashes=hashes)
 
     def _positions_of_rows(self, index: npt.NDArray[Any]) -> IntArray:
         is_mask = index.dtype == np.bool_ and index.shape == (self.samples,)
@@ -311,6 +316,7 @@ class Predictions:
             "alignment": None if self.alignment is None else self.alignment.to_json(),
             "costs": self.costs,
         }
+        hashes: dict[str, Any] = {} if self.row_hashes is None else {"row_hashes": self.row_hashes}
         with atomic_target(path, overwrite=overwrite) as temporary, temporary.open("wb") as file:
             np.savez_compressed(
                 file,
@@ -318,6 +324,7 @@ class Predictions:
                 members=np.array(self.members),
                 classes=np.array(self.classes),
                 record=np.array(json.dumps(record)),
+                **hashes,
             )
         return Path(path)
 
@@ -333,10 +340,11 @@ class Predictions:
             with Path(path).open("rb") as handle, np.load(handle, allow_pickle=False) as file:
                 values, members, classes = file["values"], file["members"].tolist(), file["classes"].tolist()
                 record = json.loads(str(file["record"]))
+                hashes = file.get("row_hashes")
             alignment = None if record["alignment"] is None else Alignment.from_json(record["alignment"])
             named = (tuple(members), tuple(classes), Task(record["task"]))
             costs = None if record.get("costs") is None else tuple(Cost(*each) for each in record["costs"])
-            return cls(values, *named, alignment, record["ordered"], record.get("data"), costs)
+            return cls(values, *named, alignment, record["ordered"], record.get("data"), costs, hashes)
         except (
             Exception
         ) as error:  # NumPy raises OSError, ValueError, KeyError, BadZipFile, EOFError, ... for a bad file

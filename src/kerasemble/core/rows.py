@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, Protocol, runtime_checkable
 
@@ -10,6 +11,8 @@ import numpy.typing as npt
 
 from kerasemble.core.arrays import IntArray, first
 from kerasemble.core.errors import KerasembleError
+
+Hashes = npt.NDArray[np.uint64]
 
 # Values that are looked at in one piece: 64 MB of float32.
 _VALUES_AT_ONCE = 2**24
@@ -80,6 +83,15 @@ def pieces(x: Rows, values: int = _VALUES_AT_ONCE) -> list[slice]:
     """Return slices that cover the rows, each of as many as are held in memory at once without a thought."""
     size = max(1, values // max(1, int(np.prod(x.shape[1:]))))
     return [slice(start, min(start + size, len(x))) for start in range(0, len(x), size)]
+
+
+def hash_rows(block: npt.NDArray[Any]) -> Hashes:
+    """Return 64 bits for each row, alike for equal rows and by all likelihood for no others."""
+    width = int(np.prod(block.shape[1:])) * block.dtype.itemsize
+    content = np.ascontiguousarray(block).reshape(-1).view(np.uint8).data
+    parts = (content[start : start + width] for start in range(0, len(block) * width, width or 1))
+    found = b"".join(hashlib.blake2b(part, digest_size=8).digest() for part in parts)
+    return np.frombuffer(found, dtype=np.uint64)
 
 
 def not_finite(x: npt.NDArray[Any], start: int = 0) -> IntArray:

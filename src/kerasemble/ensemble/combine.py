@@ -24,6 +24,7 @@ from kerasemble.ensemble.ensemble import Ensemble
 from kerasemble.evaluation.candidates import default_combiners
 from kerasemble.evaluation.compare import compared
 from kerasemble.evaluation.decision import Action
+from kerasemble.evaluation.folds import CV
 from kerasemble.evaluation.metrics import MetricName
 from kerasemble.evaluation.plan import Settings
 from kerasemble.members.member import Member, Source, as_members
@@ -50,7 +51,7 @@ def combine(
     class_weight: ClassWeight | None = None,
     groups: npt.ArrayLike | None = None,
     metrics: Sequence[MetricName] | None = None,
-    cv: int = 5,
+    cv: CV = 5,
     repeats: int | None = None,
     seed: int = 0,
     select_by: str | None = None,
@@ -81,7 +82,7 @@ def combine(
         class_weight: "balanced", or how much the rows of each class count, by name or index; likewise.
         groups: (samples,) the patient, site, video, ... of each row; see `compare`.
         metrics: what is reported; see `compare`.
-        cv: number of folds of the comparison.
+        cv: number of folds of the comparison, or "blocks"; see `compare`.
         repeats: how often the rows are divided anew; see `compare`.
         seed: of the division into folds.
         select_by: what the choice goes by; see `compare`.

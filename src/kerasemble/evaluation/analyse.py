@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 
 from kerasemble.core.arrays import FloatArray
@@ -12,6 +10,7 @@ from kerasemble.evaluation.budget import Priced
 from kerasemble.evaluation.calibration import calibration_of, risk_coverage_of
 from kerasemble.evaluation.contributions import contributions_of, subsets_of
 from kerasemble.evaluation.diversity import diversity_of
+from kerasemble.evaluation.folds import Grouping
 from kerasemble.evaluation.scored import Rows, Table
 from kerasemble.evaluation.slices import slices_of
 from kerasemble.evaluation.uncertainty import uncertainty_of
@@ -25,7 +24,7 @@ def analyse(
     chosen: str,
     best_member: str,
     priced: Priced,
-    groups: Sequence[str] | None,
+    groups: Grouping | None,
     seed: int,
     staged: tuple[Staged, ...] = (),
 ) -> Analysis:
@@ -36,7 +35,7 @@ def analyse(
         chosen: name of what the verdict is about.
         best_member: name of the member of lowest loss.
         priced: what members cost.
-        groups: names, where rows are grouped.
+        groups: that the user named; None without.
         seed: of what is drawn at random.
         staged: what stages after the chosen do.
     """
@@ -64,7 +63,7 @@ def analyse(
         cost_unit=priced.unit,
         uncertainty=uncertainty_of(seen, rows.labels, rows.weights, shown[final], rows.positions) if several else None,
         slices=slices_of(
-            shown[final], shown[best_member], rows.labels, rows.weights, seen.classes, rows.groups, groups
+            shown[final], shown[best_member], rows.labels, rows.weights, seen.classes, *(groups or (None, None))
         ),
         staged=staged,
     )

@@ -25,6 +25,7 @@ from kerasemble.evaluation.choice import Taken
 from kerasemble.evaluation.crossfit import cross_fit
 from kerasemble.evaluation.decide import decide
 from kerasemble.evaluation.decision import Decision
+from kerasemble.evaluation.folds import CV
 from kerasemble.evaluation.metrics import MetricName, asked_for
 from kerasemble.evaluation.nested import Chosen, cross_fit_choice, take_on_all
 from kerasemble.evaluation.options import Options, options_of
@@ -59,7 +60,7 @@ def compare(
     y: npt.ArrayLike,
     combiners: Iterable[Combiner | str] | None = None,
     *,
-    cv: int = 5,
+    cv: CV = 5,
     repeats: int | None = None,
     groups: npt.ArrayLike | None = None,
     metrics: Sequence[MetricName] | None = None,
@@ -92,7 +93,8 @@ def compare(
         y: (samples,) labels: class indices, names, or one-hot rows.
         combiners: the ones to compare, or their names; those of `default_combiners` where left out. The plain mean
             is always among them.
-        cv: number of folds, at least 2; fewer where there are fewer rows or groups.
+        cv: number of folds, at least 2; fewer where there are fewer rows or groups. "blocks" where rows are in the
+            order of time and tell of their neighbours: runs of neighbours stay together, and are what varies.
         repeats: how often the rows are divided anew; where left out three times below 300 rows, and once above.
         groups: (samples,) the patient, site, video, ... of each row: no two folds share one, and intervals are those
             of groups drawn at random.
@@ -186,7 +188,7 @@ def compared(
     staged, calibrated = _score_stages(plan, subject, recipe, settings.stages)
     scored = table if calibrated is None else table._replace(combined=[*table.combined, calibrated])
     shown = Shown(table.best_member, subject, None if nested is None else nested.entry)
-    report = report_of(scored, shown, plan.metrics, plan.priced, plan.groups, settings.seed, staged)
+    report = report_of(scored, shown, plan.metrics, plan.priced, plan.units, settings.seed, staged)
     decision = _decide(table, taken, candidates, subject, nested, options, folds=int(folds.max()) + 1, asked=asked)
     report = dataclasses.replace(
         report,
@@ -265,8 +267,7 @@ def _score_stages(
     """Return what the stages of what is taken do, and its answers as stages that are added calibrate them."""
     if not isinstance(recipe, Chain) or not recipe.stages:
         return (), None
-    groups = None if plan.rows.groups is None or plan.groups is None else (plan.rows.groups, plan.groups)
-    staged, calibrated = score_stages(recipe, subject.name, added, plan.rows, plan.folds, groups)
+    staged, calibrated = score_stages(recipe, subject.name, added, plan.rows, plan.folds, plan.units.named)
     return (staged,), calibrated
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, Literal
 
 from kerasemble.core.codes import Code
+from kerasemble.core.errors import Sentence
 
 Level = Literal["error", "proposal", "warning"]
 
@@ -38,7 +39,7 @@ class Finding:
 
     def __str__(self) -> str:
         """Return the evidence and the remedy."""
-        return f"{self.evidence} {self.remedy}".strip()
+        return Sentence(f"{self.evidence} {self.remedy}".strip(), self.code)
 
     def to_json(self) -> dict[str, Any]:
         """Return this as lists, numbers and strings."""

@@ -2,19 +2,38 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, Literal, NamedTuple, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.arrays import IntArray
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.options import as_array
+
+# How many folds, or that neighbours stay together: see `compare`.
+CV: TypeAlias = int | Literal["blocks"]
+# Runs of neighbours that `cv="blocks"` makes, and into how many folds they go. Of more, each is too short to stand for
+# itself where neighbours are alike; of fewer, an interval is wide (benchmarks/dependent_rows.py).
+BLOCKS, BLOCK_FOLDS = 10, 5
 
 # Below so many rows one division into folds is a matter of luck, and others cost little.
 _FEW, _REPEATS = 300, 3
 # How None, NaN and pandas's missing values are written.
 _MISSING = ("None", "nan", "NaT", "<NA>")
+
+
+class Grouping(NamedTuple):
+    """The groups that a user named, whatever else is joined to them.
+
+    Args:
+        numbers: (samples,) the group of each row, from 0 without gaps.
+        names: (groups,) of them.
+    """
+
+    numbers: IntArray
+    names: tuple[str, ...]
 
 
 def stratified_folds(labels: IntArray, folds: int, seed: int) -> IntArray:
@@ -56,7 +75,9 @@ def grouped_folds(labels: IntArray, groups: IntArray, folds: int, seed: int) -> 
     order = order[np.argsort(-counts[order].sum(axis=1), kind="stable")]
     filled, sizes = np.zeros((folds, width)), np.zeros(folds)
     placed = np.empty(len(counts), dtype=np.int64)
-    for position, group in enumerate(order):
+    # Those of one row, of which there may be millions, are dealt at once when no fold is empty any more.
+    several = max(folds, int(np.count_nonzero(counts.sum(axis=1) > 1)))
+    for position, group in enumerate(order[:several]):
         # Where the sum of squares over folds and classes grows least; the emptiest of equals. The first ones go to a
         # fold each, so that none stays empty.
         grown = filled @ shares[group]
@@ -64,7 +85,31 @@ def grouped_folds(labels: IntArray, groups: IntArray, folds: int, seed: int) -> 
         placed[group] = near
         filled[near] += shares[group]
         sizes[near] += counts[group].sum()
+    singles = order[several:]
+    if singles.size:
+        filled = np.stack(
+            [np.bincount(placed[order[:several]], counts[order[:several], each], folds) for each in range(width)]
+        )
+        of_class = counts[singles].argmax(axis=1)
+        for each in range(width):
+            dealt = singles[of_class == each]
+            placed[dealt] = _levelling(filled[each], sizes, len(dealt))
+            sizes += np.bincount(placed[dealt], minlength=folds)
     return placed[groups]
+
+
+def _levelling(filled: npt.NDArray[np.float64], sizes: npt.NDArray[np.float64], rows: int) -> IntArray:
+    """Return the folds (rows,) of rows more, each where there are fewest, and of equals where there are fewest in all.
+
+    Args:
+        filled: (folds,) how many there are of the rows' class.
+        sizes: (folds,) how many there are in all.
+        rows: how many more.
+    """
+    most = -(-rows // len(filled)) + int(filled.max() - filled.min()) + 1
+    level = (filled[:, None] + np.arange(most)).reshape(-1)
+    fold = np.repeat(np.arange(len(filled)), most)
+    return np.asarray(fold[np.lexsort((sizes[fold], level))[:rows]])
 
 
 def make_folds(labels: IntArray, groups: IntArray | None, cv: int, repeats: int | None, seed: int) -> IntArray:
@@ -85,7 +130,7 @@ def make_folds(labels: IntArray, groups: IntArray | None, cv: int, repeats: int 
     return np.stack([grouped_folds(labels, groups, count, each) for each in seeds])
 
 
-def as_groups(groups: npt.ArrayLike, samples: int) -> tuple[IntArray, tuple[str, ...]]:
+def as_groups(groups: npt.ArrayLike, samples: int) -> Grouping:
     """Return the group number of each row, and the groups' names.
 
     Raises:
@@ -105,5 +150,5 @@ def as_groups(groups: npt.ArrayLike, samples: int) -> tuple[IntArray, tuple[str,
     names, numbers = np.unique(given.astype(str) if given.dtype.kind == "O" else given, return_inverse=True)
     if len(names) < 2:
         msg = f"All rows are of one group ('{names[0]}'), and no two folds may share a group. Give two groups or more."
-        raise KerasembleError(msg)
-    return numbers.reshape(-1).astype(np.int64), tuple(str(name) for name in names)
+        raise KerasembleError(msg, code=Code.ONE_GROUP)
+    return Grouping(numbers.reshape(-1).astype(np.int64), tuple(str(name) for name in names))

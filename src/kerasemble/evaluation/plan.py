@@ -20,16 +20,17 @@ from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.evaluation.budget import Budget, Costs, Priced, affordable, as_costs, check_budget
 from kerasemble.evaluation.candidates import Candidates, as_combiners, candidates_of, default_combiners, with_mean
-from kerasemble.evaluation.folds import make_folds
+from kerasemble.evaluation.folds import BLOCK_FOLDS, BLOCKS, CV, make_folds
 from kerasemble.evaluation.metrics import Metric, MetricName, measure_of, metrics_of
 from kerasemble.evaluation.scored import Rows
 from kerasemble.evaluation.summed import rows_of
+from kerasemble.evaluation.units import Units
 
 
 class Settings(NamedTuple):
     """How is compared: the options of `compare`."""
 
-    cv: int = 5
+    cv: CV = 5
     repeats: int | None = None
     groups: npt.ArrayLike | None = None
     metrics: Sequence[MetricName] | None = None
@@ -48,7 +49,7 @@ class Plan(NamedTuple):
     """What is compared on which rows, by what, and within which limits."""
 
     rows: Rows
-    groups: tuple[str, ...] | None
+    units: Units
     candidates: Candidates
     metrics: tuple[Metric, ...]
     undefined: tuple[str, ...]
@@ -67,8 +68,9 @@ def plan_of(
     Raises:
         KerasembleError: as `compare`.
     """
-    rows, groups = rows_of(predictions, y, settings.groups, settings.sample_weight, settings.class_weight)
-    _check_settings(settings, rows.predictions.samples)
+    blocks, folds_wanted = (BLOCKS, BLOCK_FOLDS) if settings.cv == "blocks" else (0, settings.cv)
+    rows, units = rows_of(predictions, y, settings.groups, settings.sample_weight, settings.class_weight, blocks)
+    _check_settings(settings, folds_wanted, rows.predictions.samples)
     priced, limits = as_costs(settings.costs, predictions), Budget(settings.budget, settings.max_members)
     check_budget(limits, priced, predictions.members)
     within = affordable(limits, priced, predictions.members)
@@ -90,8 +92,8 @@ def plan_of(
     prefer = None if settings.prefer is None else candidates.recipes.index(wanted[asked.index(settings.prefer)])
     _check_candidates(rows, candidates)
     metrics, undefined = metrics_of(settings.metrics, seen, rows.labels)
-    folds = make_folds(rows.labels, rows.groups, settings.cv, settings.repeats, settings.seed)
-    return Plan(rows, groups, candidates, metrics, undefined, limits, priced, beyond, folds, prefer)
+    folds = make_folds(rows.labels, rows.groups, folds_wanted, settings.repeats, settings.seed)
+    return Plan(rows, units, candidates, metrics, undefined, limits, priced, beyond, folds, prefer)
 
 
 def _measure(settings: Settings, seen: Predictions, asked: Sequence[Combiner], *, named: bool) -> str:
@@ -114,20 +116,20 @@ def _selecting(combiner: Combiner, limits: Budget, prices: Costs) -> Combiner:
     return Select(inner, most, limits.cost, tuple(prices.tolist()))
 
 
-def _check_settings(settings: Settings, samples: int) -> None:
+def _check_settings(settings: Settings, cv: int, samples: int) -> None:
     """Refuse numbers that cannot be.
 
     Raises:
         KerasembleError: the message says which.
     """
-    for name in ("cv", "repeats", "seed"):
-        value = getattr(settings, name)
+    for name, value in (("cv", cv), ("repeats", settings.repeats), ("seed", settings.seed)):
         left_out = value is None and name == "repeats"
         if not left_out and not isinstance(value, numbers.Integral):
-            msg = f"{name} must be a whole number. Received: {name}={value!r}."
+            also = ', or "blocks"' if name == "cv" else ""
+            msg = f"{name} must be a whole number{also}. Received: {name}={value!r}."
             raise KerasembleError(msg)
-    if samples < 2 or settings.cv < 2:
-        msg = f"Cross-fitting needs two labelled rows and two folds. Received: {samples} rows, cv={settings.cv}."
+    if samples < 2 or cv < 2:
+        msg = f"Cross-fitting needs two labelled rows and two folds. Received: {samples} rows, cv={cv}."
         raise KerasembleError(msg)
     if settings.repeats is not None and settings.repeats < 1:
         msg = f"The rows must be divided into folds at least once. Received: repeats={settings.repeats}."

@@ -16,6 +16,7 @@ from kerasemble.evaluation.analysis import Staged
 from kerasemble.evaluation.budget import as_costs
 from kerasemble.evaluation.candidates import names_of
 from kerasemble.evaluation.decide import decide
+from kerasemble.evaluation.folds import Grouping
 from kerasemble.evaluation.metrics import MetricName, asked_for, metrics_of
 from kerasemble.evaluation.picks import Picks
 from kerasemble.evaluation.report import Report
@@ -51,7 +52,7 @@ def score(
         KerasembleError: labels do not fit the predictions, there are fewer than two rows, or no such ensemble.
     """
     predictions = as_predictions(predictions)
-    every, names = rows_of(predictions, y, groups, None, None)
+    every, units = rows_of(predictions, y, groups, None, None)
     if predictions.samples < 2:
         msg = f"Scoring needs at least two labelled rows. Received: {predictions.samples}."
         raise KerasembleError(msg)
@@ -74,8 +75,8 @@ def score(
     table = Table(rows, members, combined, best, None, mean, picks)
     chosen = min(table.entries, key=lambda each: losses[each.name])
     found, left_out = metrics_of(metrics, rows.predictions, rows.labels)
-    staged = _staged(every, ensembles, fitted or {}, names)
-    report = report_of(table, Shown(best, chosen), found, as_costs(None, rows.predictions), names, 0, staged)
+    staged = _staged(every, ensembles, fitted or {}, units.named)
+    report = report_of(table, Shown(best, chosen), found, as_costs(None, rows.predictions), units, 0, staged)
     asked = asked_for(metrics, found)
     report = dataclasses.replace(report, warnings=(*report.warnings, *left_out), asked=asked)
     for warning in report.warnings:
@@ -99,12 +100,11 @@ def score(
 
 
 def _staged(
-    rows: Rows, ensembles: Sequence[str], fitted: Mapping[str, FittedCombiner], groups: Sequence[str] | None
+    rows: Rows, ensembles: Sequence[str], fitted: Mapping[str, FittedCombiner], groups: Grouping | None
 ) -> tuple[Staged, ...]:
     """Return what the stages of each ensemble do."""
-    grouped = None if rows.groups is None or groups is None else (rows.groups, groups)
     found = [
-        score_fitted_stages(fitted[entry.name], entry.name, entry.answers[0], rows, grouped)
+        score_fitted_stages(fitted[entry.name], entry.name, entry.answers[0], rows, groups)
         for entry in as_members(rows.predictions)
         if entry.name in ensembles and entry.name in fitted
     ]

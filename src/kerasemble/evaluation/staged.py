@@ -18,13 +18,12 @@ from kerasemble.core.arrays import FloatArray, IntArray
 from kerasemble.core.codes import Code
 from kerasemble.evaluation.analysis import Answered, Covered, Sets, Staged
 from kerasemble.evaluation.crossfit import cross_fit_outputs
+from kerasemble.evaluation.folds import Grouping
 from kerasemble.evaluation.scored import Rows, Scored
 from kerasemble.evaluation.shares import share_of
 
 # Of a fitted chain, by name: (samples, ...).
 Outputs: TypeAlias = dict[str, npt.NDArray[Any]]
-# The number (samples,) of each row's group, and the groups' names.
-Groups: TypeAlias = tuple[IntArray, Sequence[str]]
 
 # How often one class or more, or one group or more, may be called undercovered in vain.
 _MISTAKEN = 0.05
@@ -36,7 +35,7 @@ def score_stages(
     added: Sequence[Stage],
     rows: Rows,
     folds: IntArray,
-    groups: Groups | None = None,
+    groups: Grouping | None = None,
 ) -> tuple[Staged, Scored | None]:
     """Return what a chain's stages do, and the calibrated answers as something to score, None without a calibrator.
 
@@ -60,7 +59,7 @@ def score_stages(
 
 
 def score_fitted_stages(
-    fitted: FittedCombiner, name: str, probabilities: FloatArray, rows: Rows, groups: Groups | None = None
+    fitted: FittedCombiner, name: str, probabilities: FloatArray, rows: Rows, groups: Grouping | None = None
 ) -> Staged | None:
     """Return what the stages of a fitted chain do on rows that it was not fitted to; None where it adds no output.
 
@@ -84,7 +83,7 @@ def _staged(
     stages: Sequence[Stage],
     found: Sequence[Outputs],
     rows: Rows,
-    groups: Groups | None,
+    groups: Grouping | None,
 ) -> Staged:
     return Staged(
         combiner=name,
@@ -94,7 +93,7 @@ def _staged(
     )
 
 
-def _sets(stage: ConformalSets, found: Sequence[Outputs], rows: Rows, groups: Groups | None) -> Sets:
+def _sets(stage: ConformalSets, found: Sequence[Outputs], rows: Rows, groups: Grouping | None) -> Sets:
     """Return how often the sets hold the true class, and how large they are: the mean of all divisions into folds."""
     classes = rows.predictions.classes
     held, shares = np.zeros(len(rows.labels)), np.zeros(len(classes) + 1)

@@ -18,14 +18,16 @@ from kerasemble.core.row_weights import ClassWeight, row_weights
 from kerasemble.evaluation.analyse import analyse
 from kerasemble.evaluation.analysis import Staged
 from kerasemble.evaluation.budget import Priced
+from kerasemble.evaluation.dependence import dependence
 from kerasemble.evaluation.differences import differences_of, values_of
-from kerasemble.evaluation.folds import as_groups
+from kerasemble.evaluation.finding import Finding
 from kerasemble.evaluation.metrics import Metric
 from kerasemble.evaluation.report import NO_INTERVAL, Report, Score
 from kerasemble.evaluation.sample import sample_of
 from kerasemble.evaluation.scored import Rows, Scored, Table
 from kerasemble.evaluation.significance import Interval
 from kerasemble.evaluation.suspicions import suspicions
+from kerasemble.evaluation.units import Units, units_of
 
 
 def rows_of(
@@ -34,8 +36,9 @@ def rows_of(
     groups: npt.ArrayLike | None,
     sample_weight: npt.ArrayLike | None,
     class_weight: ClassWeight | None,
-) -> tuple[Rows, tuple[str, ...] | None]:
-    """Return the rows that count, and the names of their groups.
+    blocks: int = 0,
+) -> tuple[Rows, Units]:
+    """Return the rows that count, and which of them vary together.
 
     Raises:
         KerasembleError: labels, groups or weights do not fit the predictions.
@@ -51,10 +54,8 @@ def rows_of(
     if len(positions) < len(labels):
         predictions, labels, weights = predictions.rows(positions), labels[positions], weights[positions]
         groups = None if groups is None else as_array(groups, "groups")[positions]
-    if groups is None:
-        return Rows(predictions, labels, weights, None, positions), None
-    numbers, names = as_groups(groups, len(labels))
-    return Rows(predictions, labels, weights, numbers, positions), names
+    units = units_of(predictions, groups, blocks)
+    return Rows(predictions, labels, weights, units.numbers, positions), units
 
 
 def as_members(predictions: Predictions) -> list[Scored]:
@@ -83,7 +84,7 @@ def report_of(
     shown: Shown,
     metrics: Sequence[Metric],
     priced: Priced,
-    groups: Sequence[str] | None,
+    units: Units,
     seed: int,
     staged: tuple[Staged, ...] = (),
 ) -> Report:
@@ -94,7 +95,7 @@ def report_of(
         shown: what of it the report is about.
         metrics: to score by.
         priced: what members cost.
-        groups: names, where rows are grouped.
+        units: which rows vary together.
         seed: of what is drawn at random.
         staged: what stages after the chosen do.
     """
@@ -112,12 +113,12 @@ def report_of(
         verdict="",
         samples=seen.samples,
         folds=1,
-        groups=None if groups is None else len(groups),
-        warnings=tuple(str(finding) for finding in suspicions(seen, rows.labels)),
+        groups=None if units.named is None else len(units.named.names),
+        warnings=tuple(str(each) for each in (*units.findings(), *_dependence(table), *suspicions(seen, rows.labels))),
         readings=_readings(seen),
         measure=rows.measure,
         differences=differences_of(table, chosen.name, metrics, seed),
-        analysis=analyse(table, chosen.name, best_member.name, priced, groups, seed, staged),
+        analysis=analyse(table, chosen.name, best_member.name, priced, units.named, seed, staged),
         sample=sample_of(rows, seed),
     )
 
@@ -126,6 +127,16 @@ def _least(score: Score, measure: str) -> float:
     """Return a score's loss, or its error rate where labels have no such loss."""
     loss = score.loss(measure)
     return 1 - score.accuracy if math.isnan(loss) else loss
+
+
+def _dependence(table: Table) -> list[Finding]:
+    """Look at the mean loss of the members, and at the gains over them that a comparison is about."""
+    rows = table.rows
+    baseline = table.best_member.losses(rows)
+    gains = [baseline - each.losses(rows) for each in (table.mean, *table.combined) if each is not table.best_member]
+    judged = [each for each in table.members if not (each.certain and rows.by_probabilities)]
+    members = np.mean([each.losses(rows) for each in judged], axis=0) if judged else baseline
+    return dependence(np.stack([members, *gains]), rows.labels, rows.groups)
 
 
 def _scores(table: Table, shown: Shown, metrics: Sequence[Metric]) -> tuple[Score, ...]:

@@ -177,7 +177,17 @@ class Scoring:
         alignment = Alignment(inputs, tuple(part.reading for part in parts))
         costs = tuple(answer.cost for answer in answers)
         known = None if Cost() in costs else costs
-        return Predictions(values, names, order.classes, task, alignment, order.ordered, self.fingerprint, known)
+        return Predictions(
+            values,
+            names,
+            order.classes,
+            task,
+            alignment,
+            order.ordered,
+            self.fingerprint,
+            known,
+            self.x.row_hashes,
+        )
 
     def describe_input(self, members: Sequence[Member]) -> InputSpec:
         """Return the one input that all members will share: the data's shape, and its range where a member needs it.

@@ -4,6 +4,7 @@
       data-3f2a9c.../         a set of data, by its fingerprint
         data.json             what it is
         labels.npy            where the source has labels
+        rows.npy              64 bits of each row, equal for copies of a row
         predictions.json      the members that were last asked for, and how their answers are read
         9b1c.../              a member's raw answers, by its content and options
           manifest.json       the shards with their SHA-256
@@ -32,7 +33,9 @@ from kerasemble.scoring.checked_json import DamagedError, read_json, to_bytes
 from kerasemble.scoring.lock import lock
 from kerasemble.scoring.shards import MANIFEST, Shards, clean, layout_of, make_folder
 
-DATA, LABELS, PREDICTIONS = "data.json", "labels.npy", "predictions.json"
+DATA, LABELS, PREDICTIONS, ROWS = "data.json", "labels.npy", "predictions.json", "rows.npy"
+# The arrays, by the key under which their SHA-256 is noted.
+_NOTED = (("labels", LABELS), ("rows", ROWS))
 _LOCK = ".lock"
 # Of a fingerprint or key in the name of a folder; the whole of it stands in the file within.
 NAME = 16
@@ -150,7 +153,8 @@ class Store:
         Raises:
             KerasembleError: it cannot be written.
         """
-        labels = None if y is None else _to_bytes(y)
+        arrays = {LABELS: y, ROWS: predictions.row_hashes}
+        files = {name: _to_bytes(array) for name, array in arrays.items() if array is not None}
         here = predictions.only([each.name for each in members])
         alignment = here.alignment
         body = {
@@ -159,10 +163,10 @@ class Store:
             "ordered": here.ordered,
             "alignment": None if alignment is None else alignment.to_json(),
             "members": [each._asdict() for each in members],
-            "labels": None if labels is None else hashlib.sha256(labels).hexdigest(),
+            **{key: hashlib.sha256(files[name]).hexdigest() if name in files else None for key, name in _NOTED},
         }
-        # The labels come first: what names their SHA-256 is there when they are.
-        self._write({**({} if labels is None else {LABELS: labels}), PREDICTIONS: to_bytes(body)})
+        # The arrays come first: what names their SHA-256 is there when they are.
+        self._write({**files, PREDICTIONS: to_bytes(body)})
 
     def _write(self, files: dict[str, bytes]) -> None:
         """Write files, one process at a time, and remove what one that died had begun; those that are there stay."""

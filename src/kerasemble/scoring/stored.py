@@ -24,7 +24,7 @@ from kerasemble.core.tasks import Task
 from kerasemble.scoring.aligned import Aligned, in_memory_if_small
 from kerasemble.scoring.checked_json import DamagedError, read_json
 from kerasemble.scoring.shards import MANIFEST, read_cost
-from kerasemble.scoring.store import DATA, LABELS, NAME, PREDICTIONS, About, Noted, open_shards
+from kerasemble.scoring.store import DATA, LABELS, NAME, PREDICTIONS, ROWS, About, Noted, open_shards
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,8 +81,9 @@ def load_store(path: str | os.PathLike[str]) -> Stored:
     values = in_memory_if_small(Stacked(parts))
     classes, task = tuple(note["classes"]), Task(note["task"])
     known = None if Cost() in costs else tuple(costs)
-    seen = Predictions(values, names, classes, task, alignment, note["ordered"], data["fingerprint"], known)
-    return Stored(seen, None if note["labels"] is None else _read_labels(folder / LABELS, note["labels"]), data)
+    y, hashes = (_read_array(folder / name, note[key]) for key, name in (("labels", LABELS), ("rows", ROWS)))
+    seen = Predictions(values, names, classes, task, alignment, note["ordered"], data["fingerprint"], known, hashes)
+    return Stored(seen, y, data)
 
 
 def load_labels(path: str | os.PathLike[str], what: str = "labels") -> npt.NDArray[Any]:
@@ -152,7 +153,9 @@ def _check_file(noted: Noted, sha256: str | None) -> None:
         raise KerasembleError(msg)
 
 
-def _read_labels(path: Path, sha256: str) -> npt.NDArray[Any]:
+def _read_array(path: Path, sha256: str | None) -> npt.NDArray[Any] | None:
+    if sha256 is None:
+        return None
     try:
         content = path.read_bytes()
     except OSError:
@@ -160,5 +163,5 @@ def _read_labels(path: Path, sha256: str) -> npt.NDArray[Any]:
     if hashlib.sha256(content).hexdigest() != sha256:
         msg = f"{path} is not what was written. Predict into this store again: what is stored is not run again."
         raise KerasembleError(msg)
-    labels: npt.NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
-    return labels
+    array: npt.NDArray[Any] = np.load(io.BytesIO(content), allow_pickle=False)
+    return array

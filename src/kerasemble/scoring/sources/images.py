@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.rows import Extent
+from kerasemble.core.rows import Extent, Hashes
 from kerasemble.scoring.sources.source import Source
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".tif", ".tiff", ".webp")
@@ -87,10 +87,20 @@ class Images(Source):
     def fingerprint(self) -> str:
         """SHA-256 of the files' own, in their order, and of how they are resized."""
         digest = hashlib.sha256()
-        for found in self._pool.map(self._hash, range(len(self))):
+        for found in self._digests:
             digest.update(found)
         digest.update(f"{self._size} {self.shape}".encode())
         return digest.hexdigest()
+
+    @functools.cached_property
+    def row_hashes(self) -> Hashes:
+        """(samples,) 64 bits for each image, those of its file."""
+        return np.frombuffer(b"".join(found[:8] for found in self._digests), dtype=np.uint64)
+
+    @functools.cached_property
+    def _digests(self) -> list[bytes]:
+        """SHA-256 of each file."""
+        return list(self._pool.map(self._hash, range(len(self))))
 
     def read(self, start: int, stop: int) -> npt.NDArray[Any]:
         """Decode the images from `start` up to `stop`.

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from kerasemble.core.arrays import IntArray, first
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.options import as_array
-from kerasemble.core.rows import Extent, extent_of_block, merged, not_finite, pieces, refuse_rows
+from kerasemble.core.rows import Extent, Hashes, extent_of_block, hash_rows, merged, not_finite, pieces, refuse_rows
 
 
 class Source(abc.ABC):
@@ -92,15 +92,26 @@ class Source(abc.ABC):
         return self._looked_through[1]
 
     @functools.cached_property
-    def _looked_through(self) -> tuple[str, Extent]:
+    def row_hashes(self) -> Hashes:
+        """(samples,) 64 bits for each row, by which copies of a row are known.
+
+        Raises:
+            KerasembleError: rows have NaN or infinity; the message names them.
+        """
+        return self._looked_through[2]
+
+    @functools.cached_property
+    def _looked_through(self) -> tuple[str, Extent, Hashes]:
         """What one pass over all rows shows."""
         digest = hashlib.sha256()
         extents: list[Extent] = []
+        hashes: list[Hashes] = []
         bad: list[IntArray] = []
         columns: set[str] = set()
         for rows in pieces(self):
             block = self.read(rows.start, rows.stop)
             digest.update(np.ascontiguousarray(block).data)
+            hashes.append(hash_rows(block))
             found = not_finite(block, rows.start)
             bad.append(found)
             if found.size:
@@ -111,7 +122,7 @@ class Source(abc.ABC):
         if every.size:
             raise refuse_rows(every, len(self), self.row_name, sorted(columns))
         digest.update(f"{self.dtype.str} {self.shape}".encode())
-        return digest.hexdigest(), merged(extents)
+        return digest.hexdigest(), merged(extents), np.concatenate(hashes)
 
     def labelled(self, y: npt.ArrayLike) -> Self:
         """Return the same rows with these labels.

@@ -10,9 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.rows import hash_rows
 from kerasemble.scoring.sources.batches import Batch
 from kerasemble.scoring.sources.source import Source
-from kerasemble.scoring.sources.survey import Expected, Survey, check_batch, hash_rows, survey
+from kerasemble.scoring.sources.survey import Expected, Survey, check_batch, survey
 
 # The cure for what can be read only once.
 AFRESH = "Give a function that returns it afresh (`lambda: batches()`), a list of batches, or a Dataset."
@@ -49,6 +50,7 @@ class Stream(Source):
             seen.shape, seen.dtype, place=place, y=seen.y, classes=classes, ids=seen.ids, columns=expected.columns
         )
         self.fingerprint = seen.fingerprint
+        self.row_hashes = seen.hashes
         self.extent = seen.extent
         self._reading = _Reading(open_batches, seen, expected.who)
 

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.rows import Extent, extent_of_block, merged, not_finite, refuse_rows
+from kerasemble.core.rows import Extent, Hashes, extent_of_block, hash_rows, merged, not_finite, refuse_rows
 from kerasemble.scoring.sources.batches import Batch
 from kerasemble.scoring.sources.source import bad_columns, check_form
 
@@ -19,8 +19,6 @@ from kerasemble.scoring.sources.source import bad_columns, check_form
 _FIRST_LOOK = 1024
 # A row that came this often, as all others did, is no coincidence.
 _TIMES = 3
-
-Hashes = npt.NDArray[np.uint64]
 
 
 class Survey(NamedTuple):
@@ -62,15 +60,6 @@ def survey(batches: Iterable[Batch], expected: Expected) -> Survey:
         if len(batch.x):
             seen.add(batch)
     return seen.finished()
-
-
-def hash_rows(block: npt.NDArray[Any]) -> Hashes:
-    """Return 64 bits for each row, alike for equal rows and by all likelihood for no others."""
-    width = int(np.prod(block.shape[1:])) * block.dtype.itemsize
-    content = np.ascontiguousarray(block).reshape(-1).view(np.uint8).data
-    parts = (content[start : start + width] for start in range(0, len(block) * width, width or 1))
-    found = b"".join(hashlib.blake2b(part, digest_size=8).digest() for part in parts)
-    return np.frombuffer(found, dtype=np.uint64)
 
 
 def check_batch(x: npt.NDArray[Any], shape: tuple[int, ...], dtype: np.dtype[Any], row: int, who: str) -> None:

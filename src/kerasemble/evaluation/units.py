@@ -1,0 +1,78 @@
+"""What varies from one sample to the next: rows, or groups of rows that are known to tell of each other."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from kerasemble.core.arrays import IntArray
+from kerasemble.core.codes import Code
+from kerasemble.core.errors import KerasembleError
+from kerasemble.core.predictions import Predictions
+from kerasemble.evaluation.copies import copies_of, joined
+from kerasemble.evaluation.finding import Finding
+from kerasemble.evaluation.folds import Grouping, as_groups
+
+
+class Units(NamedTuple):
+    """Which rows stay together in folds, and vary together in intervals.
+
+    Args:
+        numbers: (samples,) the unit of each row, from 0 without gaps; None where each row is one.
+        named: the groups that the user named; None without.
+        copies: how many rows are copies of one before.
+        blocks: of how many runs of neighbouring rows each is one unit; 0 without.
+    """
+
+    numbers: IntArray | None
+    named: Grouping | None
+    copies: int
+    blocks: int
+
+    def findings(self) -> list[Finding]:
+        """Return a warning where rows are copies."""
+        if not self.copies or self.numbers is None:
+            return []
+        evidence = f"{self.copies} of {len(self.numbers)} rows are copies of other rows."
+        remedy = (
+            "Copies of a row stay in one fold and count as one row in intervals. Leave them out unless they are meant."
+        )
+        return [Finding(Code.COPIES, evidence, remedy)]
+
+
+def units_of(predictions: Predictions, groups: npt.ArrayLike | None = None, blocks: int = 0) -> Units:
+    """Return what varies: groups, blocks and copies of a row, joined where one row is of two.
+
+    Args:
+        predictions: of the rows that count.
+        groups: (samples,) that the user named.
+        blocks: how many runs of neighbouring rows are to be units; 0 for none.
+
+    Raises:
+        KerasembleError: groups are not one for each row, or all rows are of one unit.
+    """
+    samples = predictions.samples
+    named = None if groups is None else as_groups(groups, samples)
+    copies = copies_of(predictions)
+    runs = np.arange(samples) * blocks // samples if 0 < blocks < samples else None
+    parts = [each for each in (None if named is None else named.numbers, runs, copies) if each is not None]
+    if not parts:
+        return Units(None, None, 0, 0)
+    numbers = parts[0]
+    for part in parts[1:]:
+        numbers = joined(numbers, part)
+    count = 0 if copies is None else samples - int(copies.max()) - 1
+    if samples > 1 and not numbers.any():
+        what = " and ".join(
+            name
+            for name, part in (("groups", named), ("blocks of neighbours", runs), ("copies of rows", copies))
+            if part is not None
+        )
+        msg = (
+            f"All {samples} rows are joined into one unit by {what}, and no two folds may share one. Give rows "
+            "of two units or more: leave out copies, or name groups that lie within a block."
+        )
+        raise KerasembleError(msg, code=Code.ONE_GROUP)
+    return Units(numbers, named, count, 0 if runs is None else blocks)
