@@ -25,7 +25,7 @@ class KerasembleError(ValueError):
         """Keep the options and the code beside the message."""
         super().__init__(message)
         self.options = dict(options)
-        self.code = code
+        self.code: str = code
 
 
 class KerasembleWarning(UserWarning):
@@ -39,7 +39,7 @@ class KerasembleWarning(UserWarning):
     def __init__(self, message: str, code: Code = Code.INVALID) -> None:
         """Keep the code beside the message."""
         super().__init__(message)
-        self.code = code
+        self.code: str = code
 
 
 class Sentence(str):
