@@ -49,6 +49,7 @@ def combine(kerasemble, files, tmp_path):
     [
         pytest.param(["--membrs", "x"], "--members", id="124-unknown-option-near-match"),
         pytest.param(["--combiner", "weighted-avrage"], "Did you mean 'weighted-average'?", id="124-unknown-combiner"),
+        pytest.param(["--combiner", "average", "--weights", "2,1"], "not with average", id="15-16-weights-for-average"),
         pytest.param(["--weights", "1.5,-0.5"], "-0.5", id="125-weights-negative"),
         pytest.param(["--weights", "0.5,0.3,0.2"], "3 weights for 2 members (a, b)", id="125-weights-too-many"),
         pytest.param(["--weights", "nan,0.5"], "nan", id="87-weights-nan"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
@@ -12,7 +11,7 @@ import numpy.typing as npt
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.options import check_number, check_whole, freeze
+from kerasemble.core.options import check_number, check_whole, freeze, is_number
 from kerasemble.solvers.newton import Solution
 from kerasemble.solvers.sparse import Solver, select
 
@@ -37,7 +36,7 @@ def check_numbers(name: str, value: object, remedy: str = "") -> None:
         KerasembleError: the option `name` is something else.
     """
     items = value if isinstance(value, tuple) else ()
-    in_order = all(isinstance(item, numbers.Real) for item in items)
+    in_order = all(is_number(item) for item in items)
     by_name = all(isinstance(item, tuple) and _is_named(*item) for item in items)
     if not items or not (in_order or by_name):
         msg = f"{name} must be numbers, one for each member, in order or by name. Received: {name}={value!r}.{remedy}"
@@ -45,7 +44,7 @@ def check_numbers(name: str, value: object, remedy: str = "") -> None:
 
 
 def _is_named(*pair: object) -> bool:
-    return len(pair) == 2 and isinstance(pair[0], str) and isinstance(pair[1], numbers.Real)
+    return len(pair) == 2 and isinstance(pair[0], str) and is_number(pair[1])
 
 
 def check_weights(weights: Given, members: Sequence[str]) -> npt.NDArray[np.float64]:

@@ -62,6 +62,17 @@ def check_whole(name: str, value: object, least: int) -> None:
         raise KerasembleError(msg, code=Code.OPTION)
 
 
+def is_number(value: object) -> bool:
+    """Return whether a value is a real number that a float can hold."""
+    if not isinstance(value, numbers.Real):
+        return False
+    try:
+        float(value)
+    except OverflowError:
+        return False
+    return True
+
+
 def check_number(name: str, value: object, holds: Callable[[float], bool], range_: str, remedy: str = "") -> None:
     """Refuse what is not a number in a range.
 
@@ -75,7 +86,7 @@ def check_number(name: str, value: object, holds: Callable[[float], bool], range
     Raises:
         KerasembleError: the option `name` is something else.
     """
-    if not isinstance(value, numbers.Real) or isinstance(value, bool) or not holds(float(value)):
+    if not is_number(value) or isinstance(value, bool) or not holds(float(value)):  # type: ignore[arg-type]
         msg = f"{name} must be {range_}. Received: {name}={value!r}.{remedy}"
         raise KerasembleError(msg, code=Code.OPTION)
 
@@ -151,7 +162,7 @@ def check_range(value: object, name: str = "data_range") -> tuple[float, float] 
     ends = freeze(value)
     if ends is None:
         return None
-    numbers_ = isinstance(ends, tuple) and len(ends) == 2 and all(isinstance(end, numbers.Real) for end in ends)
+    numbers_ = isinstance(ends, tuple) and len(ends) == 2 and all(is_number(end) for end in ends)
     if not numbers_ or not -np.inf < ends[0] < ends[1] < np.inf:
         msg = f"{name} must be (low, high) with low below high. Received: {name}={value!r}."
         raise KerasembleError(msg, code=Code.OPTION)

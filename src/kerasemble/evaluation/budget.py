@@ -9,9 +9,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from kerasemble.combiners.weights import check_numbers
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import freeze, is_number
 from kerasemble.core.predictions import Predictions
 
 Costs = npt.NDArray[np.float64]
@@ -86,13 +88,15 @@ def as_costs(
         if known and all(cost.parameters for cost in known):
             return Priced(np.array([cost.parameters for cost in known], dtype=np.float64), "parameters", stands_in=True)
         return Priced(np.ones(len(members)), "members", stands_in=True)
-    if isinstance(given, Mapping):
-        unknown = set(given) ^ set(members)
-        if unknown:
-            msg = f"costs must name every member once. The members are {members}. Received: {sorted(given)}."
+    listed = freeze(given)
+    check_numbers("costs", listed)
+    if isinstance(listed[0], tuple):
+        named = dict(listed)
+        if set(named) != set(members):
+            msg = f"costs must name every member once. The members are {members}. Received: {sorted(named)}."
             raise KerasembleError(msg)
-        given = [given[name] for name in members]
-    costs = np.asarray(given, dtype=np.float64)
+        listed = tuple(named[name] for name in members)
+    costs = np.asarray(listed, dtype=np.float64)
     if costs.shape != (len(members),) or not np.isfinite(costs).all() or (costs <= 0).any():
         msg = f"costs must be a finite number above zero for each of {len(members)} members. Received: {given}."
         raise KerasembleError(msg)
@@ -110,7 +114,7 @@ def check_budget(budget: Budget, priced: Priced, members: Sequence[str]) -> None
         raise KerasembleError(msg)
     if budget.cost is None:
         return
-    if not isinstance(budget.cost, numbers.Real) or isinstance(budget.cost, bool):
+    if not is_number(budget.cost) or isinstance(budget.cost, bool):
         msg = f"budget must be a number, in the unit of the costs. Received: budget={budget.cost!r}."
         raise KerasembleError(msg)
     if priced.stands_in:

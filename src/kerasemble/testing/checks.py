@@ -78,7 +78,7 @@ def check_survives_json(combiner: Combiner) -> None:
     again = FittedCombiner.from_json(json.loads(text))
     require(
         again.combiner == combiner,
-        f"The recipe is {again.combiner} after JSON and was {combiner}. Freeze options to tuples in __post_init__.",
+        f"The recipe is {again.combiner} after JSON and was {combiner}. Let options be numbers, strings or tuples.",
     )
     require(
         np.array_equal(again(sample.predictions), fitted(sample.predictions)),
