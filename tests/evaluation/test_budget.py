@@ -8,13 +8,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from kerasemble.evaluation.pools import pool_within
 from scipy.special import softmax
 
 import kerasemble as ke
 from kerasemble.core.codes import Code
 from kerasemble.core.costs import Cost
 from kerasemble.evaluation.budget import Budget, Priced, as_costs, check_budget
-from kerasemble.evaluation.pools import pool_within
 from kerasemble.evaluation.summed import rows_of
 from kerasemble.render.html import page_of
 

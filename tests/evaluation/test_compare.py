@@ -14,6 +14,7 @@ from sklearn.utils.class_weight import compute_sample_weight
 from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import label
 from kerasemble.combiners.bayesian_vote import BayesianVote
+from kerasemble.combiners.fitted import FittedCombiner
 from kerasemble.combiners.geometric_average import GeometricAverage
 from kerasemble.combiners.greedy_selection import GreedySelection
 from kerasemble.combiners.majority_vote import MajorityVote
@@ -119,6 +120,17 @@ def test_15_3_the_winners_interval_is_left_to_the_choice(report):
 def test_what_is_chosen_is_fitted_to_all_rows_and_is_there_to_be_used(report, seen, labels):
     fitted = WeightedGeometricAverage().fit(seen, labels)
     np.testing.assert_array_equal(report.best(seen), fitted(seen))
+
+
+def test_15_16_what_is_chosen_can_be_saved_and_read_again(report, seen, tmp_path):
+    again = FittedCombiner.load(report.best.save(tmp_path / "best.json"))
+    np.testing.assert_array_equal(again(seen), report.best(seen))
+    with pytest.raises(KerasembleError):
+        report.best.save(tmp_path / "best.json")
+    (tmp_path / "other.json").write_text("[1, 2", encoding="utf-8")
+    for path in ("other.json", "none.json"):
+        with pytest.raises(KerasembleError):
+            FittedCombiner.load(tmp_path / path)
 
 
 def plain(report):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias, final
 
 import numpy as np
@@ -15,6 +18,7 @@ from kerasemble.core.alignment import Alignment
 from kerasemble.core.arrays import FloatArray, IntArray, as_probabilities, blocks, first
 from kerasemble.core.display import as_html
 from kerasemble.core.errors import KerasembleError
+from kerasemble.core.files import as_path, atomic_target, check_suffix
 from kerasemble.core.predictions import Predictions, PredictionsLike, as_predictions
 from kerasemble.core.tasks import Task
 
@@ -182,6 +186,35 @@ class FittedCombiner:
             tuple(data.get("left_out", ())),
             data.get("fitted_on"),
         )
+
+    def save(self, path: str | os.PathLike[str], *, overwrite: bool = False) -> Path:
+        """Write this as JSON, whole or not at all, and return the path; `load` reads it.
+
+        `Ensemble(members, fitted).save("ensemble.keras")` writes a Keras model instead.
+
+        Raises:
+            KerasembleError: the path does not end in .json, or exists and `overwrite` is False.
+        """
+        check_suffix(path, ".json", "Fitted combiners are")
+        text = json.dumps(self.to_json(), indent=1, allow_nan=False)
+        with atomic_target(path, overwrite=overwrite) as temporary:
+            temporary.write_text(text, encoding="utf-8")
+        return Path(path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> FittedCombiner:
+        """Return what `save` wrote.
+
+        Raises:
+            KerasembleError: the file is missing or is not one that `save` wrote.
+        """
+        try:
+            return cls.from_json(json.loads(as_path(path, "A fitted combiner").read_text(encoding="utf-8")))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            if isinstance(error, KerasembleError):
+                raise
+            msg = f"{path} is not a fitted combiner that its `save` wrote: {error}"
+            raise KerasembleError(msg) from error
 
     def __repr__(self) -> str:
         """Say what was learned, as a person reads it."""
