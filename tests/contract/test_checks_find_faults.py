@@ -175,7 +175,7 @@ FAULTS = [
     ),
     ("check_name_is_its_own", name_that_is_taken, "Another combiner is called 'average'"),
     ("check_survives_json", learning(lambda *_: np.full(3, np.nan)), "no JSON.*Keep finite"),
-    ("check_survives_json", options_that_do_not_survive, "Freeze options to tuples"),
+    ("check_survives_json", options_that_do_not_survive, "Let options be numbers, strings or tuples"),
     ("check_survives_json", formula(remembers()), "answers otherwise after JSON"),
     ("check_leaves_inputs_untouched", formula(writes_to_values), "writes to values"),
     ("check_leaves_inputs_untouched", learning(writes_to_labels), "writes to labels"),

@@ -78,7 +78,7 @@ def test_what_is_no_member_is_refused(items, said):
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        ({"output": "softmax"}, "output must be one of auto, probabilities, logits, .*Received: output='softmax'"),
+        ({"output": "softmax"}, "output must be 'auto', .*Received: output='softmax'"),
         ({"preprocess": "0-1"}, "preprocess must be '0..1', '-1..1', .*Received: preprocess='0-1'"),
         ({"preprocess": np.tanh}, "preprocess must be a name, or Keras layers. Received: ufunc"),
         ({"preprocess": ["0..1"]}, "Keras layers. Received: str"),

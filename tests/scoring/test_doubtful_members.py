@@ -115,13 +115,13 @@ def test_a_class_that_cannot_take_the_data_is_named_before_it_is_run(dense):
 
 
 def test_classes_in_two_orders_do_not_say_what_a_number_means(dense):
-    members = [ke.Member(dense(1), classes="abc"), ke.Member(dense(2), classes="cab")]
+    members = [ke.Member(dense(1), classes=[*"abc"]), ke.Member(dense(2), classes=[*"cab"])]
     seen = ke.predict(members, X)
     y = seen.values[0].argmax(axis=1)
     with pytest.raises(ke.KerasembleError, match="the members name the same classes in different orders"):
         ke.WeightedAverage().fit(seen, y)
     by_name = ke.WeightedAverage().fit(seen, np.array(list("abc"))[y])
-    by_number = ke.WeightedAverage().fit(ke.predict(members, X, classes="abc"), y)
+    by_number = ke.WeightedAverage().fit(ke.predict(members, X, classes=[*"abc"]), y)
     assert by_number.weights == pytest.approx(by_name.weights)
 
 

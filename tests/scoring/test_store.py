@@ -193,10 +193,10 @@ def test_another_head_runs_a_member_again(runs):
 def test_how_an_answer_is_read_is_no_reason_to_run_again(runs, dense):
     model = dense(0, activation=None)
     runs([ke.Member(model, output="auto")])
-    members = [ke.Member(model, name="other", output="logits", classes="cab")]
-    seen, ran = runs(members, classes="abc", batch_size=3)
+    members = [ke.Member(model, name="other", output="logits", classes=[*"cab"])]
+    seen, ran = runs(members, classes=[*"abc"], batch_size=3)
     assert ran == 0
-    np.testing.assert_array_equal(seen.values, ke.predict(members, X, classes="abc").values)
+    np.testing.assert_array_equal(seen.values, ke.predict(members, X, classes=[*"abc"]).values)
 
 
 @pytest.mark.parametrize("damage", ["92-a-flipped-byte", "93-cut-short", "93-gone"])

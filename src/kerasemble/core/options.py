@@ -100,7 +100,7 @@ def check_positive(name: str, value: object, remedy: str = "") -> None:
     check_number(name, value, lambda number: 0 < number < np.inf, "above zero and finite", remedy)
 
 
-def check_choice(name: str, value: object, choices: Collection[str]) -> None:
+def check_choice(name: str, value: object, choices: Collection[str], where: str = "") -> None:
     """Refuse what is none of some words.
 
     Raises:
@@ -108,18 +108,18 @@ def check_choice(name: str, value: object, choices: Collection[str]) -> None:
     """
     if not isinstance(value, str) or value not in choices:
         words = [repr(choice) for choice in choices]
-        msg = f"{name} must be {', '.join(words[:-1])} or {words[-1]}. Received: {name}={value!r}."
+        msg = f"{where}{name} must be {', '.join(words[:-1])} or {words[-1]}. Received: {name}={value!r}."
         raise KerasembleError(msg, code=Code.OPTION)
 
 
-def check_flag(name: str, value: object) -> None:
+def check_flag(name: str, value: object, where: str = "") -> None:
     """Refuse what is neither True nor False.
 
     Raises:
         KerasembleError: the option `name` is something else.
     """
     if not isinstance(value, bool | np.bool_):
-        msg = f"{name} must be True or False. Received: {name}={value!r}."
+        msg = f"{where}{name} must be True or False. Received: {name}={value!r}."
         raise KerasembleError(msg, code=Code.OPTION)
 
 

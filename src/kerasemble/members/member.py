@@ -89,8 +89,8 @@ class Member:
         if self.kind == "file" and self.path is not None:
             check_path(self.path)
             self._read_record(self.path)
-        check_choice(f"{where}: output", self.output, OUTPUTS)
-        check_flag(f"{where}: trust", self.trust)
+        check_choice("output", self.output, OUTPUTS, f"{where}: ")
+        check_flag("trust", self.trust, f"{where}: ")
         self._check_preprocess(where)
         if self.classes is not None:
             classes = as_names(f"{where}: classes", self.classes)
