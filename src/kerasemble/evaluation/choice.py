@@ -1,4 +1,4 @@
-"""Which of what is compared is taken."""
+"""Which of what is compared is taken: the default, unless another is better by its standard error."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from kerasemble.core.arrays import IntArray
 from kerasemble.core.row_weights import RowWeights
 from kerasemble.evaluation.candidates import Candidates
 from kerasemble.evaluation.picks import DRAWS, draw_means
-from kerasemble.evaluation.scored import Losses, Rows
-from kerasemble.evaluation.significance import Interval, paired_interval
+from kerasemble.evaluation.scored import Losses
+from kerasemble.evaluation.significance import standard_error
 
 # A lower loss by less than this, in nats or as a share of rows, is not worth leaving the default for, however sure.
 _WORTH_IT = 0.001
@@ -24,84 +24,79 @@ class Evidence(NamedTuple):
 
     Args:
         losses: (candidates, rows) in the measure.
-        if_wrong: (candidates, rows) the log loss of each row if the most probable class were not the true one.
         weights: (rows,) how much each row counts.
         groups: (rows,) group numbers from 0, without gaps, or None.
-        rows: all rows of the comparison, in whose measure the losses are.
     """
 
     losses: Losses
-    if_wrong: Losses
     weights: RowWeights
     groups: IntArray | None
-    rows: Rows
 
     @property
     def means(self) -> Losses:
         """The mean loss of each candidate (candidates,)."""
         return np.asarray(self.losses @ (self.weights / self.weights.sum()))
 
-    def against(self, baseline: int, other: int) -> Interval:
-        """Return by how much one candidate's loss is below another's, with its interval."""
-        unseen = self.rows.unseen(self.if_wrong[baseline], self.if_wrong[other])
-        return paired_interval(self.losses[baseline], self.losses[other], self.weights, self.groups, unseen)
+    def error(self, one: int, other: int) -> float:
+        """Return the standard error of the difference of two candidates' mean losses."""
+        return standard_error(self.losses[one] - self.losses[other], self.weights, self.groups)
 
 
 class Taken(NamedTuple):
-    """What is taken: its position, and that of one whose loss is lower, but not surely so."""
+    """What is taken: its position, and that of one whose loss is lower by less than the standard error."""
 
     position: int
     not_surely: int | None = None
 
 
 def take(evidence: Evidence, candidates: Candidates) -> Taken:
-    """Return what to use: the default unless another is surely better, and one member where that loses no more.
+    """Return what to use: the default unless another, or one member alone, is better by its standard error.
 
-    A candidate other than the default is taken where the 95 % interval of what it gains over the default is above
-    zero. A combination that shows no gain over the best member is no reason to run the others: then that is kept.
+    Of those that are better the one of least loss is taken. A member is also kept where the combination is but that
+    member: then there is no reason to run the others.
 
     Args:
         evidence: the losses.
         candidates: which of them is the default, and what may be chosen.
+
+    Reference:
+        The one-standard-error rule: Breiman, Friedman, Olshen and Stone 1984, Classification and Regression Trees, 3.4.
+        Asking for two standard errors, or for none, was worse than always stacking in more settings
+        (benchmarks/auto.py).
     """
     means, default = evidence.means, candidates.default
     # What is not lower by enough need not be tested.
     worth = [each for each in candidates.eligible if means[default] - means[each] > _WORTH_IT]
-    better = [each for each in worth if evidence.against(default, each).low > 0]
+    better = [each for each in worth if means[default] - means[each] > evidence.error(default, each)]
     taken = min(better, key=lambda each: float(means[each])) if better else default
-    kept = _member_kept(means, candidates)
-    if means[kept] <= means[taken] + _TIE:
-        taken = kept
+    best, recalibrated = candidates.best, candidates.recalibrated
+    kept = recalibrated if means[best] - means[recalibrated] > _WORTH_IT else best
+    if means[taken] - means[kept] >= evidence.error(taken, kept) - _TIE:
+        return Taken(kept)
     lowest = min(worth, key=lambda each: float(means[each])) if worth and taken == default else None
     return Taken(taken, lowest)
-
-
-def _member_kept(means: Losses, candidates: Candidates) -> int:
-    """Return the position of the best member, recalibrated where that is worth it."""
-    best, recalibrated = candidates.best, candidates.recalibrated
-    return recalibrated if means[best] - means[recalibrated] > _WORTH_IT else best
 
 
 def likely_takes(evidence: Evidence, candidates: Candidates, seed: int = 0) -> Losses:
     """Return how often each candidate would be taken by another sample of the rows (candidates,).
 
-    Two samples differ by twice the variance of one. What is surely better is so by as much as its interval is wide.
+    Two samples differ by twice the variance of one. Standard errors are those of this sample.
 
     Args:
         evidence: the losses.
         candidates: which of them is the default, and what may be chosen.
         seed: of the draws.
     """
-    count, default = len(evidence.losses), candidates.default
+    count, default, every = len(evidence.losses), candidates.default, np.arange(DRAWS)
+    errors = np.array([[evidence.error(one, other) for other in range(count)] for one in range(count)])
     drawn = draw_means(evidence.losses, evidence.weights, evidence.groups, np.random.default_rng(seed))
     needed = np.full(count, np.inf)
-    for each in candidates.eligible:
-        gain = evidence.against(default, each)
-        needed[each] = max(_WORTH_IT, gain.mean - gain.low)
+    eligible = list(candidates.eligible)
+    needed[eligible] = np.maximum(_WORTH_IT, errors[default, eligible])
     better = np.where(drawn[:, [default]] - drawn > needed, drawn, np.inf)
     taken = np.where(np.isfinite(better).any(axis=1), better.argmin(axis=1), default)
-    every = np.arange(DRAWS)
     best, recalibrated = candidates.best, candidates.recalibrated
     kept = np.where(drawn[:, best] - drawn[:, recalibrated] > _WORTH_IT, recalibrated, best)
-    taken = np.where(drawn[every, kept] <= drawn[every, taken] + _TIE, kept, taken)
+    ahead = drawn[every, taken] - drawn[every, kept]
+    taken = np.where(ahead >= errors[taken, kept] - _TIE, kept, taken)
     return np.bincount(taken, minlength=count) / DRAWS

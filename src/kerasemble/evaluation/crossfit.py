@@ -76,29 +76,25 @@ def losses_without(
     labels: IntArray,
     folds: IntArray,
     weights: RowWeights,
-    losses: Sequence[Loss],
-) -> list[FloatArray]:
-    """Return for each loss (folds, samples): entry (k, i) is row i's under a fit to neither its own fold nor fold k.
+    loss: Loss,
+) -> FloatArray:
+    """Return losses (folds, samples): entry (k, i) is row i's under a fit to neither its own fold nor fold k.
 
     These are the losses by which a choice can be made for fold k that saw nothing of it. A fit to all folds but two
     serves both of them, so there are folds * (folds - 1) / 2 fits. Where row i is in fold k itself, it is NaN.
     """
     numbers = np.unique(folds)
     if combiner.given(predictions.members) is not None:
-        answers = combiner.fit(predictions)(predictions)
-        own = folds == numbers[:, None]
-        every = np.arange(len(labels))
-        return [np.where(own, np.float32(np.nan), loss(answers, every).astype(np.float32)) for loss in losses]
-    result = [np.full((len(numbers), len(labels)), np.nan, dtype=np.float32) for _ in losses]
+        values = loss(combiner.fit(predictions)(predictions), np.arange(len(labels))).astype(np.float32)
+        return np.where(folds == numbers[:, None], np.float32(np.nan), values)
+    result = np.full((len(numbers), len(labels)), np.nan, dtype=np.float32)
     place = {int(number): index for index, number in enumerate(numbers)}
     pairs = list(combinations(place, 2))
     for pair, rows, fitted, unseen in _fits(combiner, predictions, labels, folds, weights, pairs):
-        answers = fitted(unseen)
-        for loss, into in zip(losses, result, strict=True):
-            values = loss(answers, rows)
-            for own_fold, other in (pair, pair[::-1]):
-                inside = folds[rows] == own_fold
-                into[place[other], rows[inside]] = values[inside]
+        values = loss(fitted(unseen), rows)
+        for own_fold, other in (pair, pair[::-1]):
+            inside = folds[rows] == own_fold
+            result[place[other], rows[inside]] = values[inside]
     return result
 
 

@@ -13,7 +13,7 @@ from kerasemble.evaluation.crossfit import losses_without
 from kerasemble.evaluation.options import Options
 from kerasemble.evaluation.picks import Picks
 from kerasemble.evaluation.report import Choice
-from kerasemble.evaluation.scored import Scored, Table, doubt_of
+from kerasemble.evaluation.scored import Scored, Table
 from kerasemble.evaluation.significance import Tested
 
 # A choice is made for this many parts of the rows at most. Each pair of parts costs a fit: ten folds would cost 45,
@@ -42,10 +42,8 @@ def _evidence_of(table: Table) -> Evidence:
     rows = table.rows
     return Evidence(
         losses=np.stack([each.losses(rows) for each in table.combined]),
-        if_wrong=np.stack([each.doubt() for each in table.combined]),
         weights=rows.weights,
         groups=rows.groups,
-        rows=rows,
     )
 
 
@@ -105,18 +103,15 @@ def cross_fit_choice(table: Table, candidates: Candidates, folds: IntArray, opti
 def _choices(table: Table, candidates: Candidates, division: IntArray) -> list[Taken]:
     """Return what is taken for each part of the rows."""
     rows = table.rows
-    wanted = [rows.losses, lambda answers, _rows: doubt_of(answers)]
     found = [
-        losses_without(recipe, rows.predictions, rows.labels, division, rows.weights, wanted)
+        losses_without(recipe, rows.predictions, rows.labels, division, rows.weights, rows.losses)
         for recipe in candidates.recipes
     ]
     result = []
     for part in range(int(division.max()) + 1):
         others = division != part
-        losses, if_wrong = (
-            np.stack([each[kind][part, others] for each in found]).astype(np.float64) for kind in range(len(wanted))
-        )
+        losses = np.stack([each[part, others] for each in found]).astype(np.float64)
         groups = None if rows.groups is None else np.unique(rows.groups[others], return_inverse=True)[1]
-        evidence = Evidence(losses, if_wrong, rows.weights[others], groups, rows)
+        evidence = Evidence(losses, rows.weights[others], groups)
         result.append(take(evidence, candidates))
     return result

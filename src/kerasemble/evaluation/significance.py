@@ -57,6 +57,26 @@ class Tested(NamedTuple):
     enough: bool = True
 
 
+def standard_error(difference: npt.NDArray[np.float64], weights: RowWeights, groups: IntArray | None = None) -> float:
+    """Return the standard error of the weighted mean of differences (samples,), of which groups may be what varies."""
+    parts, units = _units(difference, weights / weights.sum(), groups)
+    return math.sqrt(_variance(parts, float(units @ units)))
+
+
+def _units(
+    difference: npt.NDArray[np.float64], shares: RowWeights, groups: IntArray | None
+) -> tuple[npt.NDArray[np.float64], RowWeights]:
+    """Return how far each row, or group, takes the mean from where it is, and its share of the weight."""
+    parts = shares * (difference - float(shares @ difference))
+    return (parts, shares) if groups is None else (np.bincount(groups, parts), np.bincount(groups, shares))
+
+
+def _variance(parts: npt.NDArray[np.float64], squares: float) -> float:
+    """Return the variance of a mean: of equal weights the usual one, n - 1 in the denominator."""
+    # One row that has next to all the weight leaves next to nothing to divide by.
+    return float(parts @ parts) / max(1 - squares, _LEAST_APART)
+
+
 def paired_interval(
     baseline: npt.NDArray[np.float64],
     other: npt.NDArray[np.float64],
@@ -107,13 +127,9 @@ def paired_test(
     difference = baseline - other
     shares = np.full(len(difference), 1 / len(difference)) if weights is None else weights / weights.sum()
     mean = float(shares @ difference)
-    parts, units = shares * (difference - mean), shares
-    if groups is not None:
-        parts, units = np.bincount(groups, parts), np.bincount(groups, shares)
-    # With equal weights it is the usual variance of a mean, n - 1 in the denominator.
+    parts, units = _units(difference, shares, groups)
     squares = float(units @ units)
-    # One row that has next to all the weight leaves next to nothing to divide by.
-    variance = float(parts @ parts) / max(1 - squares, _LEAST_APART)
+    variance = _variance(parts, squares)
     alone = _student(mean, variance + added, squares)
     deciding = _deciding(parts / units.mean()) >= _DECIDING or not difference.any()
     if unseen is None:
