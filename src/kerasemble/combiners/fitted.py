@@ -18,7 +18,8 @@ from kerasemble.core.alignment import Alignment
 from kerasemble.core.arrays import FloatArray, IntArray, as_probabilities, blocks, first
 from kerasemble.core.display import as_html
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.files import as_path, atomic_target, check_suffix
+from kerasemble.core.files import atomic_target, check_suffix
+from kerasemble.core.options import as_path
 from kerasemble.core.predictions import Predictions, PredictionsLike, as_predictions
 from kerasemble.core.tasks import Task
 

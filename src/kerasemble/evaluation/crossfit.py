@@ -87,7 +87,7 @@ def losses_without(
     if combiner.given(predictions.members) is not None:
         values = loss(combiner.fit(predictions)(predictions), np.arange(len(labels))).astype(np.float32)
         return np.where(folds == numbers[:, None], np.float32(np.nan), values)
-    result = np.full((len(numbers), len(labels)), np.nan, dtype=np.float32)
+    result: FloatArray = np.full((len(numbers), len(labels)), np.nan, dtype=np.float32)
     place = {int(number): index for index, number in enumerate(numbers)}
     pairs = list(combinations(place, 2))
     for pair, rows, fitted, unseen in _fits(combiner, predictions, labels, folds, weights, pairs):

@@ -23,10 +23,12 @@ def held_out(hits: Callable[[IntArray, IntArray], Hits], labels: IntArray) -> Hi
         labels: (samples,) class indices; each half has its share of every class.
 
     Returns:
-        (samples,) hits.
+        (samples,) hits; none where one half has no rows to propose from.
     """
     half = halves(labels)
     one, other = np.flatnonzero(half == 0), np.flatnonzero(half == 1)
+    if not len(one) or not len(other):
+        return np.zeros(len(labels))
     judged = np.empty(len(labels))
     judged[one], judged[other] = hits(other, one), hits(one, other)
     return judged
