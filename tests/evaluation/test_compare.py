@@ -272,7 +272,8 @@ def test_a_row_that_counts_twice_scores_as_two_equal_rows(seen, labels):
     weighted = compare(seen, labels, recipes, sample_weight=times)
     # By inputs that differ they are no copies of each other.
     apart = dataclasses.replace(seen.rows(rows), row_hashes=np.arange(len(rows), dtype=np.uint64))
-    repeated = compare(apart, labels[rows], recipes)
+    with pytest.warns(KerasembleWarning):  # neighbours are alike, which this is not about
+        repeated = compare(apart, labels[rows], recipes)
     # The best member is picked in folds, which are others.
     for each in [*weighted.scores[:3], *(weighted[label(recipe)] for recipe in recipes)]:
         assert each.accuracy == pytest.approx(repeated[each.name].accuracy)
@@ -498,9 +499,9 @@ def test_without_the_default_the_plain_mean_takes_its_place(make_members):
     assert found.chosen.name == ("geometric average" if surely else "average")
 
 
-def test_15_4_of_members_that_give_labels_no_vote_is_taken_though_it_errs_less_often(by_errors):
+def test_15_4_of_members_that_give_labels_no_vote_is_taken_since_its_shares_are_no_probabilities(by_errors):
     assert by_errors.decision.subject in {"bayesian vote", "weighted geometric average"}
-    assert max(each.accuracy for each in by_errors.scores) > by_errors.chosen.accuracy
+    assert set(by_errors.choice.taken) <= {"bayesian vote", "weighted geometric average", "bayesian vote of 2"}
 
 
 def alike(seed, members=30, samples=60):

@@ -85,9 +85,9 @@ def losses_without(
     """
     numbers = np.unique(folds)
     if combiner.given(predictions.members) is not None:
-        values = loss(combiner.fit(predictions)(predictions), np.arange(len(labels))).astype(np.float32)
-        return np.where(folds == numbers[:, None], np.float32(np.nan), values)
-    result: FloatArray = np.full((len(numbers), len(labels)), np.nan, dtype=np.float32)
+        given = loss(combiner.fit(predictions)(predictions), np.arange(len(labels))).astype(np.float32)
+        return np.asarray(np.where(folds == numbers[:, None], np.float32(np.nan), given))
+    result: npt.NDArray[np.float32] = np.full((len(numbers), len(labels)), np.nan, dtype=np.float32)
     place = {int(number): index for index, number in enumerate(numbers)}
     pairs = list(combinations(place, 2))
     for pair, rows, fitted, unseen in _fits(combiner, predictions, labels, folds, weights, pairs):

@@ -68,7 +68,10 @@ def _units(
 ) -> tuple[npt.NDArray[np.float64], RowWeights]:
     """Return how far each row, or group, takes the mean from where it is, and its share of the weight."""
     parts = shares * (difference - float(shares @ difference))
-    return (parts, shares) if groups is None else (np.bincount(groups, parts), np.bincount(groups, shares))
+    if groups is None:
+        return parts, shares
+    of_groups, shares_of_groups = (np.bincount(groups, each).astype(np.float64) for each in (parts, shares))
+    return of_groups, shares_of_groups
 
 
 def _variance(parts: npt.NDArray[np.float64], squares: float) -> float:

@@ -37,8 +37,8 @@ def sentences_of(found: Decision) -> list[str]:
         said.append("Two folds are too few to score the choice itself, so these are the figures of a winner.")
     if Caveat.NOT_SURELY_BETTER in found.caveats:
         said.append(
-            f"The {found.measure} of {found.rival}, {found.rival_loss:.4f}, is lower by less than the standard error of "
-            "the difference."
+            f"The {found.measure} of {found.rival}, {found.rival_loss:.4f}, is lower, but by less than the standard "
+            "error of the difference."
         )
     if Caveat.MEAN_AS_GOOD in found.caveats:
         said.append(_against_the_mean(found))
