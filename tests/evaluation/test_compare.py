@@ -22,6 +22,7 @@ from kerasemble.combiners.select import Select
 from kerasemble.combiners.weighted_average import WeightedAverage
 from kerasemble.combiners.weighted_geometric_average import WeightedGeometricAverage
 from kerasemble.core.alignment import Alignment, InputSpec, Reading
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError, KerasembleWarning
 from kerasemble.core.metrics import log_losses
 from kerasemble.core.predictions import Predictions
@@ -398,7 +399,9 @@ def test_15_9_what_is_worse_than_guessing_is_said_first():
 
 def test_15_9_a_few_rows_that_hold_the_weight_are_warned_of(seen, labels):
     weights = np.where(np.arange(600) < 3, 1e6, 1.0)
-    found = compare(seen, labels, [Average()], sample_weight=weights).decision
+    with pytest.warns(KerasembleWarning) as said:
+        found = compare(seen, labels, [Average()], sample_weight=weights).decision
+    assert Code.FEW_EFFECTIVE_ROWS in {each.message.code for each in said}
     assert Caveat.FEW_EFFECTIVE_ROWS in found.caveats
     assert found.effective_rows == pytest.approx(3, abs=0.01)
     assert Caveat.FEW_EFFECTIVE_ROWS not in compare(seen, labels, [Average()]).decision.caveats

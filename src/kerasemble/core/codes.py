@@ -69,3 +69,4 @@ class Code(enum.StrEnum):
     DEPENDENT = "dependent-rows"
     ONE_GROUP = "one-group"
     TOO_FEW_ROWS = "too-few-rows"
+    FEW_EFFECTIVE_ROWS = "few-effective-rows"

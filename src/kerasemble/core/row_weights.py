@@ -18,6 +18,9 @@ RowWeights: TypeAlias = npt.NDArray[np.float64]
 # Squares of this, and sums of those, are finite, and those of its inverse are above zero.
 _LARGE = 1e100
 
+# Rows that count as fewer than this many equal ones, and as less than this share of themselves, decide little.
+_FEW_EFFECTIVE, _SHARE_EFFECTIVE = 30, 0.5
+
 ClassWeight: TypeAlias = Literal["balanced"] | Mapping[str, float] | Mapping[int, float]
 
 
@@ -75,6 +78,11 @@ def effective_rows(weights: RowWeights) -> float:
     # Scaled first, because the square of the largest floats is infinite.
     scaled = weights / weights.max()
     return float(scaled.sum() ** 2 / (scaled @ scaled))
+
+
+def few_effective(weights: RowWeights) -> bool:
+    """Return whether a few rows hold so much of the weight that they decide everything."""
+    return effective_rows(weights) < min(_FEW_EFFECTIVE, _SHARE_EFFECTIVE * len(weights))
 
 
 def _as_weights(given: npt.ArrayLike | None, samples: int) -> RowWeights:

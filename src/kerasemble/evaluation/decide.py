@@ -8,7 +8,7 @@ from collections import Counter
 import numpy as np
 
 from kerasemble.core.metrics import hits
-from kerasemble.core.row_weights import effective_rows
+from kerasemble.core.row_weights import effective_rows, few_effective
 from kerasemble.evaluation.decision import Action, Caveat, Decision
 from kerasemble.evaluation.report import Choice
 from kerasemble.evaluation.scored import Losses, Rows, Scored, Table
@@ -18,8 +18,6 @@ from kerasemble.evaluation.significance import Interval, paired_interval
 _GUESSED = 0.9
 # A part of a gain below this is not worth a sentence.
 _WORTH_SAYING = 0.001
-# Rows that count as fewer than this many equal ones, and than this share of themselves, decide little.
-_FEW_EFFECTIVE, _SHARE_EFFECTIVE = 30, 0.5
 # So many folds leave one for a choice, and none for another fit.
 _TOO_FEW_FOLDS = 2
 
@@ -122,7 +120,7 @@ def _about_rows(found: Decision, rows: Rows, own: Losses, guess: Losses) -> list
             caveats.append(Caveat.WORSE_THAN_GUESSING)
         elif found.scored_loss >= _GUESSED * found.guess and rows.gain(guess, own).low <= 0:
             caveats.append(Caveat.LIKE_GUESSING)
-    if found.effective_rows < min(_FEW_EFFECTIVE, _SHARE_EFFECTIVE * len(rows.weights)):
+    if few_effective(rows.weights):
         caveats.append(Caveat.FEW_EFFECTIVE_ROWS)
     if found.more_accurate:
         caveats.append(Caveat.WORSE_BY_ACCURACY)

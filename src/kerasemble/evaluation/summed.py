@@ -26,7 +26,7 @@ from kerasemble.evaluation.report import NO_INTERVAL, Report, Score
 from kerasemble.evaluation.sample import sample_of
 from kerasemble.evaluation.scored import Rows, Scored, Table
 from kerasemble.evaluation.significance import Interval
-from kerasemble.evaluation.suspicions import suspicions
+from kerasemble.evaluation.suspicions import suspicions, uneven_weights
 from kerasemble.evaluation.units import Units, units_of
 
 
@@ -114,7 +114,15 @@ def report_of(
         samples=seen.samples,
         folds=1,
         groups=None if units.named is None else len(units.named.names),
-        warnings=tuple(str(each) for each in (*units.findings(), *_dependence(table), *suspicions(seen, rows.labels))),
+        warnings=tuple(
+            str(each)
+            for each in (
+                *units.findings(),
+                *_dependence(table),
+                *suspicions(seen, rows.labels),
+                *uneven_weights(rows.weights),
+            )
+        ),
         readings=_readings(seen),
         measure=rows.measure,
         differences=differences_of(table, chosen.name, metrics, seed),

@@ -10,6 +10,7 @@ from kerasemble.core.arrays import IntArray, blocks, first
 from kerasemble.core.codes import Code
 from kerasemble.core.metrics import hits
 from kerasemble.core.predictions import Predictions
+from kerasemble.core.row_weights import RowWeights, effective_rows, few_effective
 from kerasemble.evaluation.class_order import hits_in_order
 from kerasemble.evaluation.finding import Finding
 from kerasemble.evaluation.leakage import trained_on
@@ -49,6 +50,16 @@ def suspicions(predictions: Predictions, labels: IntArray | None = None, *, name
         found += misread(predictions, mended, constants, shifted=shift is not None)
         found += trained_on(predictions, labels)
     return tuple(found)
+
+
+def uneven_weights(weights: RowWeights) -> list[Finding]:
+    """Return a warning where a few rows hold nearly all of the weight."""
+    if not few_effective(weights):
+        return []
+    effective = effective_rows(weights)
+    evidence = f"The weights of {len(weights)} rows make them count as {effective:.1f} rows of equal weight."
+    remedy = "A few rows decide every figure: check sample_weight and class_weight."
+    return [Finding(Code.FEW_EFFECTIVE_ROWS, evidence, remedy, figures={"effective_rows": effective})]
 
 
 def lone_member(predictions: Predictions) -> tuple[str, ...]:

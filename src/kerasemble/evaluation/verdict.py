@@ -47,10 +47,6 @@ def sentences_of(found: Decision) -> list[str]:
             f"By accuracy it is surely worse than {name}: {found.accuracy:.2%} against {accuracy:.2%}. To choose by "
             "accuracy, pass select_by='accuracy' (--select-by accuracy)."
         )
-    if Caveat.FEW_EFFECTIVE_ROWS in found.caveats:
-        said.append(
-            f"The weights leave {found.effective_rows:.1f} effective rows: a few rows decide all of these figures."
-        )
     return said
 
 
