@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
 import time
 import warnings
 from collections.abc import Iterable
@@ -95,7 +96,8 @@ def draw(setting: Setting, number: int) -> Draw:
 def measure(wanted: Iterable[Setting], draws: int, jobs: int) -> list[Draw]:
     """Return all draws of all settings, in their order."""
     found = []
-    with ProcessPoolExecutor(jobs) as workers:
+    # Threads of JAX, with which members are trained, do not survive a fork.
+    with ProcessPoolExecutor(jobs, mp_context=multiprocessing.get_context("spawn")) as workers:
         of_setting = [
             [workers.submit(draw, each, number) for number in range(pools.FOLDS if each[0] == AERIAL else draws)]
             for each in wanted
