@@ -49,7 +49,8 @@ class Tested(NamedTuple):
         interval: of it.
         p: two-sided.
         enough: whether the rows are enough to tell. They are too few where the difference rests on fewer than five of
-            them, or where it is sure on these alone and one row more, on which the better is wrong, would undo it.
+            them (on none, where it is the same on all), or where it is sure on these alone and one row more, on which
+            the better is wrong, would undo it.
     """
 
     interval: Interval
@@ -115,7 +116,7 @@ def paired_test(
     # One row that has next to all the weight leaves next to nothing to divide by.
     variance = float(parts @ parts) / max(1 - squares, _LEAST_APART)
     alone = _student(mean, variance + added, squares)
-    deciding = _deciding(parts / units.mean()) >= _DECIDING or not difference.any()
+    deciding = _deciding(parts / units.mean()) >= _DECIDING
     if unseen is None:
         return alone._replace(enough=deciding)
     counts = shares * _effective(difference - mean, shares, variance)
