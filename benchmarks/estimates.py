@@ -243,9 +243,12 @@ def direct(pair: Pair, rows: int, count: int, rng: np.random.Generator) -> Direc
     return Direct(*map(float, found[:, :6].mean(axis=0)), float(np.median(found[:, 6])))
 
 
-def print_direct(rows: int, count: int, seed: int = 0) -> dict[str, list[float]]:
+def print_direct(rows: int, count: int, seed: int = 0) -> dict[str, dict[str, float]]:
     """Print, of each kind of members, the most of each share among its pairs, and the median width."""
-    found: dict[str, list[float]] = {}
+    heads = ("members", "rows", "truth below", "and rows enough", "above", "a loss claimed", "too few rows")
+    print(f"| {' | '.join(heads)} | below Student's | width |")
+    print(f"| --- |{' --: |' * 8}")
+    found: dict[str, dict[str, float]] = {}
     kinds = [(case.name, partial(pairs, case)) for case in (*ORDINARY, *SKEWED)]
     for wrong in (0.002, 0.005, 0.01, 0.02):
         of = partial(lambda wrong, rng: [rare_events(wrong, sure, rng) for sure in (1e-3, 1e-5, 1e-7)], wrong)
@@ -254,10 +257,11 @@ def print_direct(rows: int, count: int, seed: int = 0) -> dict[str, list[float]]
     for number, (name, of) in enumerate(kinds):
         rng = np.random.default_rng([seed, number, rows])
         each = np.array([direct(pair, rows, count, rng) for pair in of(rng)])
-        found[f"{name}, {rows} rows"] = line = [*each[:, :6].max(axis=0), float(np.median(each[:, 6]))]
+        line = [*each[:, :6].max(axis=0).tolist(), float(np.median(each[:, 6]))]
+        found[f"{name}, {rows} rows"] = dict(zip(Direct._fields, line, strict=True))
         widths += each[:, 6].tolist() if number < len(ORDINARY) else []
         print(f"| {name} | {rows:,} | {' | '.join(f'{share:.1%}' for share in line[:6])} | {line[6]:.2f} |", flush=True)
-    print(f"| *median width of all ordinary pairs* | {rows:,} | | | | | | | {np.median(widths):.2f} |", flush=True)
+    print(f"| *median width of all ordinary pairs* | {rows:,} | | | | | | | {np.median(widths):.2f} |\n", flush=True)
     return found
 
 
@@ -336,15 +340,17 @@ def main() -> None:
     warnings.simplefilter("ignore")
     found: dict[str, dict[str, float]] = {}
     if options.direct:
-        heads = ("members", "rows", "truth below", "and rows enough", "above", "a loss claimed", "too few rows")
-        print(
-            f"| {' | '.join(heads)} | below Student's | width |\n| --- | --: | --: | --: | --: | --: | --: | --: | --: |"
-        )
         for rows in (150, 400, 1000):
             found |= print_direct(rows, options.repetitions)
-        if options.json:
-            options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
-        return
+    else:
+        found |= print_comparisons(options)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def print_comparisons(options: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Print how the intervals of whole comparisons do, what fooled them before, and what a comparison costs."""
+    found: dict[str, dict[str, float]] = {}
     heads = (
         "members",
         "held the choice's truth",
@@ -384,8 +390,7 @@ def main() -> None:
     if not options.skip_fits:
         found["fits"] = fits()
         print(found["fits"])
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    return found
 
 
 if __name__ == "__main__":
