@@ -7,6 +7,10 @@ each repetition new rows are drawn and compared. The truth of a comparison is th
 that was chosen without the fold gains over the member that was picked without it; the truth of the ensemble is what
 the combiner gains that is fitted to all rows. Beside them stands what the interval would be without nesting: that of
 the winner's own cross-fitted score.
+
+`--direct` pairs rules that learn nothing instead, thousands of times, ordinary ones and ones that are very sure and
+sometimes wrong, on 150, 400 and 1,000 rows drawn from the fifty thousand. Of each kind of members it prints the most
+among its pairs.
 """
 
 from __future__ import annotations
@@ -15,25 +19,32 @@ import argparse
 import json
 import time
 import warnings
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
+from scipy.special import softmax
 
 from kerasemble.combiners import registry
 from kerasemble.combiners.chain import Chain
 from kerasemble.combiners.majority_vote import MajorityVote
+from kerasemble.core.arrays import CLIP
 from kerasemble.core.metrics import log_losses
 from kerasemble.core.predictions import Predictions
 from kerasemble.evaluation.candidates import default_among, default_combiners, names_of, with_mean
 from kerasemble.evaluation.compare import compare, cross_fitted
 from kerasemble.evaluation.folds import make_folds
 from kerasemble.evaluation.nested import Candidates, cross_fit_choice, take_on_all
-from kerasemble.evaluation.scored import Rows, Scored, best_on_others
-from kerasemble.evaluation.significance import bootstrap, paired_interval
+from kerasemble.evaluation.scored import Rows, Scored, best_on_others, doubt_of
+from kerasemble.evaluation.significance import bootstrap, paired_interval, paired_test
 
 TRUTH_ROWS = 50_000
+
+
+# Name, baseline and other (samples, classes), class indices (samples,).
+Pair: TypeAlias = tuple[str, np.ndarray, np.ndarray, np.ndarray]
 
 
 class Case(NamedTuple):
@@ -54,6 +65,29 @@ CASES = (
     Case("errors nearly all shared, 500 rows", 500, (1.0, 1.0, 1.0, 1.0), 0.95),
     Case("too sure, 500 rows", 500, (1.0, 0.9, 0.8, 0.7), 0.5, 2.0),
     Case("alike, 2,000 rows", 2000, (1.0, 1.0, 1.0, 1.0), 0.5),
+    Case("weak, 150 rows", 150, (0.3, 0.25, 0.2), 0.5),
+    Case("sharp 5 times, 5 % wrong, 150 rows", 150, (2.3, 2.3, 2.3), 0.7, 5.0, 2),
+    Case("sharp 25 times, 5 % wrong, 400 rows", 400, (2.3, 2.2, 2.1), 0.7, 25.0, 2),
+    Case("sharp 10 times, 0.7 % wrong, 1,000 rows", 1000, (3.5, 3.4, 3.4), 0.7, 10.0, 2),
+)
+
+# Of whose members the losses are paired directly, without a fit: ordinary ones, and ones that are very sure and
+# sometimes wrong.
+ORDINARY = (
+    Case("alike", 0, (1.0, 1.0, 1.0, 1.0), 0.5),
+    Case("one good", 0, (1.6, 0.4, 0.4, 0.4), 0.5),
+    Case("errors nearly all shared", 0, (1.0, 1.0, 1.0, 1.0), 0.95),
+    Case("too sure", 0, (1.0, 0.9, 0.8, 0.7), 0.5, 2.0),
+    Case("good", 0, (2.2, 2.2, 2.0), 0.5),
+    Case("weak", 0, (0.3, 0.25, 0.2), 0.5),
+)
+SKEWED = (
+    Case("sharp 5 times, 5 % wrong", 0, (2.3, 2.3, 2.3), 0.7, 5.0, 2),
+    Case("sharp 25 times, 5 % wrong", 0, (2.3, 2.2, 2.1), 0.7, 25.0, 2),
+    Case("sharp 5 times, 4 % wrong", 0, (2.8, 2.7, 2.6), 0.7, 5.0),
+    Case("sharp 10 times, 0.7 % wrong", 0, (3.5, 3.4, 3.4), 0.7, 10.0, 2),
+    Case("sharp 25 times, 0.3 % wrong", 0, (3.9, 3.8, 3.8), 0.7, 25.0, 2),
+    Case("sharp 8 times, 10 classes, 7 % wrong", 0, (3.2, 3.1, 3.1), 0.5, 8.0, 10),
 )
 
 
@@ -93,6 +127,7 @@ def repetitions(case: Case, count: int, seed: int) -> dict[str, float]:
     truth, truth_y = draw(case, TRUTH_ROWS, rng)
     risks = np.array([log_losses(values, truth_y).mean() for values in truth.each()])
     held, errors = np.zeros((count, 3), dtype=bool), np.zeros((count, 3))
+    below, claimed = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
     for index in range(count):
         seen, y = draw(case, case.rows, rng)
         rows = Rows(seen, y, np.ones(len(y)), None, np.arange(len(y)))
@@ -116,14 +151,118 @@ def repetitions(case: Case, count: int, seed: int) -> dict[str, float]:
                 of_folds.append(risks[np.argmin(losses @ others)] - of(next(chosen), others))
         all_rows = np.ones(len(y))
         final = risks[np.argmin(losses @ all_rows)] - of(entry.name, all_rows)
+        below[index], claimed[index] = choice.gain.low > np.mean(of_folds), choice.gain.low > 0 >= np.mean(of_folds)
         for place, (gain, true) in enumerate(((choice.gain, np.mean(of_folds)), (choice.gain, final), (plain, final))):
             held[index, place] = gain.low <= true <= gain.high
             errors[index, place] = gain.mean - true
     names = ("choice", "ensemble", "not nested")
     return {
+        "choice: below": float(below.mean()),
+        "choice: a loss": float(claimed.mean()),
         **{f"{name}: held": float(share) for name, share in zip(names, held.mean(axis=0), strict=True)},
         **{f"{name}: bias": float(each) for name, each in zip(names, errors.mean(axis=0), strict=True)},
     }
+
+
+def raised(probabilities: np.ndarray, power: float) -> np.ndarray:
+    """Return probabilities (samples, classes) to a power, rows summing to one."""
+    return softmax(power * np.log(np.maximum(probabilities, CLIP)), axis=1)
+
+
+def pairs(case: Case, rng: np.random.Generator) -> Iterator[tuple[str, np.ndarray, np.ndarray, np.ndarray]]:
+    """Yield name, baseline, other (samples, classes) and class indices: rules that learn nothing, on many rows."""
+    seen, y = draw(case, TRUTH_ROWS, rng)
+    members = list(seen.each())
+    mean = np.mean(members, axis=0)
+    pool = softmax(np.mean([np.log(np.maximum(each, CLIP)) for each in members], axis=0), axis=1)
+    mild = raised(members[0], 0.5 / case.sure)
+    yield "member, mean", members[0], mean, y
+    yield "member, geometric mean", members[0], pool, y
+    yield "mean, geometric mean", mean, pool, y
+    yield "two members", members[0], members[1], y
+    if case.sure > 2:
+        votes = np.mean([np.eye(case.classes)[each.argmax(axis=1)] for each in members], axis=0)
+        yield "mild member, mean", mild, mean, y
+        yield "mild member, member", mild, members[0], y
+        yield "mild member, vote", mild, votes, y
+
+
+def rare_events(wrong: float, sure: float, rng: np.random.Generator) -> Pair:
+    """Return a calibrated baseline, and what is always as sure as this and wrong in this share of the rows."""
+    y = rng.integers(0, 2, TRUTH_ROWS)
+    right = np.where(rng.random(len(y)) < 0.03, 0.3, 0.9) * rng.uniform(0.95, 1, len(y))
+    other = np.where(rng.random(len(y)) < wrong, sure, 1 - sure)
+    tables = (np.where(np.arange(2) == y[:, None], each[:, None], 1 - each[:, None]) for each in (right, other))
+    return (f"rare, {wrong:.1%}", *tables, y)
+
+
+class Direct(NamedTuple):
+    """How a pair's intervals do, as shares of draws; the width is the median one, relative to that of Student's.
+
+    Args:
+        below: the truth is below the interval.
+        told: it is, and the rows are said to be enough.
+        above: it is above.
+        claimed: a gain is claimed that is a loss, of rows that are said to be enough.
+        few: something would be claimed, and the rows are said to be too few.
+        student: the truth is below Student's interval.
+        width: of the interval.
+    """
+
+    below: float
+    told: float
+    above: float
+    claimed: float
+    few: float
+    student: float
+    width: float
+
+
+def direct(pair: Pair, rows: int, count: int, rng: np.random.Generator) -> Direct:
+    """Return how the intervals of one pair do on so many draws of rows, whose truth is that of all rows."""
+    _, baseline, other, y = pair
+    losses = [log_losses(each, y) for each in (baseline, other)]
+    wrong = doubt_of(baseline).losses - doubt_of(other).losses
+    truth = float((losses[0] - losses[1]).mean())
+    found = np.zeros((count, 7))
+    for index in range(count):
+        drawn = rng.integers(0, len(y), rows)
+        alone = paired_interval(losses[0][drawn], losses[1][drawn])
+        tested = paired_test(losses[0][drawn], losses[1][drawn], unseen=(wrong[drawn], wrong[drawn]))
+        _, low, high = tested.interval
+        below = truth < low
+        found[index] = (
+            below,
+            below and tested.enough,
+            truth > high,
+            low > 0 >= truth and tested.enough,
+            (low > 0 or high < 0) and not tested.enough,
+            truth < alone.low,
+            (high - low) / max(alone.high - alone.low, 1e-12),
+        )
+    return Direct(*map(float, found[:, :6].mean(axis=0)), float(np.median(found[:, 6])))
+
+
+def print_direct(rows: int, count: int, seed: int = 0) -> dict[str, dict[str, float]]:
+    """Print, of each kind of members, the most of each share among its pairs, and the median width."""
+    heads = ("members", "rows", "truth below", "and rows enough", "above", "a loss claimed", "too few rows")
+    print(f"| {' | '.join(heads)} | below Student's | width |")
+    print(f"| --- |{' --: |' * 8}")
+    found: dict[str, dict[str, float]] = {}
+    kinds = [(case.name, partial(pairs, case)) for case in (*ORDINARY, *SKEWED)]
+    for wrong in (0.002, 0.005, 0.01, 0.02):
+        of = partial(lambda wrong, rng: [rare_events(wrong, sure, rng) for sure in (1e-3, 1e-5, 1e-7)], wrong)
+        kinds.append((f"sure, and rarely wrong: {wrong:.1%}", of))
+    widths = []
+    for number, (name, of) in enumerate(kinds):
+        rng = np.random.default_rng([seed, number, rows])
+        each = np.array([direct(pair, rows, count, rng) for pair in of(rng)])
+        line = [*each[:, :6].max(axis=0).tolist(), float(np.median(each[:, 6]))]
+        found[f"{name}, {rows} rows"] = dict(zip(Direct._fields, line, strict=True))
+        widths += each[:, 6].tolist() if number < len(ORDINARY) else []
+        print(f"| {name} | {rows:,} | {' | '.join(f'{share:.1%}' for share in line[:6])} | {line[6]:.2f} |", flush=True)
+    print(f"| *median width of all ordinary pairs* | {rows:,} | | | | | | | {np.median(widths):.2f} |\n", flush=True)
+    return found
 
 
 def sure_voters(rows: int, draws: int = 300, seed: int = 0) -> tuple[int, int, int, float, float]:
@@ -194,20 +333,43 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--repetitions", type=int, default=1000)
     parser.add_argument("--case", type=int, help="one of the cases, by number from 0")
+    parser.add_argument("--direct", action="store_true", help="only pairs whose losses need no fit")
     parser.add_argument("--skip-fits", action="store_true")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     found: dict[str, dict[str, float]] = {}
-    heads = ("members", "held the choice's truth", "held the ensemble's", "not nested", "bias, not nested", "seconds")
+    if options.direct:
+        for rows in (150, 400, 1000):
+            found |= print_direct(rows, options.repetitions)
+    else:
+        found |= print_comparisons(options)
+    if options.json:
+        options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+
+
+def print_comparisons(options: argparse.Namespace) -> dict[str, dict[str, float]]:
+    """Print how the intervals of whole comparisons do, what fooled them before, and what a comparison costs."""
+    found: dict[str, dict[str, float]] = {}
+    heads = (
+        "members",
+        "held the choice's truth",
+        "truth below",
+        "a loss claimed",
+        "held the ensemble's",
+        "not nested",
+        "bias, not nested",
+        "seconds",
+    )
     print(f"| {' | '.join(heads)} |")
-    print("| --- | --: | --: | --: | --: | --: |")
+    print("| --- | --: | --: | --: | --: | --: | --: | --: |")
+    shown = ("choice: held", "choice: below", "choice: a loss", "ensemble: held", "not nested: held")
     for seed, case in enumerate(CASES):
         if options.case not in (None, seed):
             continue
         began = time.perf_counter()
         got = found[case.name] = repetitions(case, options.repetitions, seed)
-        shares = " | ".join(f"{got[name]:.1%}" for name in ("choice: held", "ensemble: held", "not nested: held"))
+        shares = " | ".join(f"{got[name]:.1%}" for name in shown)
         bias = f"{got['not nested: bias']:+.4f} ({got['ensemble: bias']:+.4f} nested)"
         print(f"| {case.name} | {shares} | {bias} | {time.perf_counter() - began:.0f} |", flush=True)
     if options.case is None:
@@ -228,8 +390,7 @@ def main() -> None:
     if not options.skip_fits:
         found["fits"] = fits()
         print(found["fits"])
-    if options.json:
-        options.json.write_text(json.dumps(found, indent=1), encoding="utf-8")
+    return found
 
 
 if __name__ == "__main__":

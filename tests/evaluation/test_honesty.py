@@ -41,15 +41,15 @@ def test_voters_that_made_no_mistake_on_few_rows_are_not_called_better_for_being
     assert "majority vote" not in ensembles
 
 
-def test_the_interval_is_that_of_one_row_more_only_where_that_is_beyond_what_the_rows_show():
+def test_a_row_that_was_not_seen_moves_each_end_on_its_own_side_only():
     baseline, other = np.random.default_rng(0).gamma(2, size=(2, 100))
     plain = paired_interval(baseline, other)
-    shown = baseline - other
-    assert paired_interval(baseline, other, unseen=(shown.min(), shown.max())) == plain
-    wider = paired_interval(baseline, other, unseen=(-30.0, 30.0))
-    below = paired_interval(np.append(baseline, 0.0), np.append(other, 30.0))
-    above = paired_interval(np.append(baseline, 30.0), np.append(other, 0.0))
-    assert wider == (plain.mean, below.low, above.high)
+    one_side = paired_interval(baseline, other, unseen=(-30.0, -np.inf))
+    both = paired_interval(baseline, other, unseen=(-30.0, 30.0))
+    assert both.mean == one_side.mean == plain.mean
+    assert both.low == one_side.low < plain.low - 0.3
+    assert both.high > plain.high + 0.3
+    assert one_side.high - plain.high < 0.1
 
 
 @pytest.mark.parametrize("count", [2, 3, 5, 10])

@@ -62,7 +62,7 @@ def test_rows_that_tell_of_each_other_make_a_wider_interval_than_rows_that_do_no
 
 def test_no_difference_at_all_is_no_surprise_and_a_constant_one_is_certain():
     same = np.ones(10)
-    assert paired_test(same, same) == ((0.0, 0.0, 0.0), 1.0)
+    assert paired_test(same, same) == ((0.0, 0.0, 0.0), 1.0, False)
     assert paired_test(same, same - 0.5).p < 1e-100
 
 
