@@ -10,6 +10,7 @@ import click
 
 from kerasemble.cli import options
 from kerasemble.cli.output import progress_bars
+from kerasemble.core.arrays import counted
 from kerasemble.core.files import atomic_target, check_suffix
 
 # As for bad input: what was found must be mended first.
@@ -94,6 +95,6 @@ def check(
 
         from kerasemble.render.check import render_check
 
-        looked = f"{len(checked.members)} members on {checked.samples} rows"
+        looked = f"{counted(len(checked.members), 'member')} on {counted(checked.samples, 'row')}"
         Console().print(render_check(checked.findings, checked.accepted, looked))
     sys.exit(0 if checked.ok else _FOUND)

@@ -69,6 +69,7 @@ def combine(
     seed: int,
     select_by: str | None,
     report: Path | None,
+    no_rows: bool,
     accept_proposals: bool,
     store: Path | None,
     batch_size: int | None,
@@ -120,6 +121,9 @@ def combine(
             batch_size=batch_size,
             progress=progress,
         )
+        if no_rows and ensemble.report is not None:
+            # The report is in the ensemble's file too.
+            ensemble.report = ensemble.report.without_rows()
         ensemble.save(out, overwrite=overwrite)
     if ensemble.report is not None:
         save_report(ensemble.report, report, source, overwrite=overwrite, also=ensemble_json(ensemble, out))

@@ -84,6 +84,7 @@ def compare(
     seed: int,
     select_by: str | None,
     report: Path | None,
+    no_rows: bool,
     overwrite: bool,
     as_json: bool,
     quiet: bool,
@@ -136,6 +137,7 @@ def compare(
             max_members=max_members,
             stages=stages.choose_stages(calibrate, coverage, abstain_risk, coverage_by_class=coverage_by_class),
         )
+    found = found.without_rows() if no_rows else found
     save_report(found, report, images, overwrite=overwrite)
     print_report(found, as_json=as_json, quiet=quiet)
     if report is not None and not (quiet or as_json):

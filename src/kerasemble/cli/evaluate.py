@@ -23,7 +23,8 @@ from kerasemble.cli.output import check_report, print_report, progress_bars, sav
 )
 @click.option("--fitted-rows", is_flag=True, help="Score an ensemble on the very rows that it was fitted to.")
 @options.shared(options.groups, options.metrics)
-@options.shared(options.report, options.store, options.batch_size, options.overwrite, options.as_json, options.quiet)
+@options.shared(options.report, options.no_rows, options.store, options.batch_size)
+@options.shared(options.overwrite, options.as_json, options.quiet)
 def evaluate(
     *,
     models: tuple[Path, ...],
@@ -41,6 +42,7 @@ def evaluate(
     groups: Path | None,
     metrics: tuple[str, ...],
     report: Path | None,
+    no_rows: bool,
     store: Path | None,
     batch_size: int | None,
     overwrite: bool,
@@ -75,5 +77,6 @@ def evaluate(
             groups=None if groups is None else load_labels(groups, "groups"),
             metrics=metrics or None,
         )
+        found = found.without_rows() if no_rows else found
         save_report(found, report, source, overwrite=overwrite)
     print_report(found, as_json=as_json, quiet=quiet)

@@ -140,6 +140,11 @@ report = click.option(
     metavar="FILE.html|FILE.json",
     help="Write all figures here: a page to look at, or JSON.",
 )
+no_rows = click.option(
+    "--no-rows",
+    is_flag=True,
+    help="Leave out of the report what is of single rows or groups: pictures, positions, labels, answers.",
+)
 overwrite = click.option("--overwrite", is_flag=True, help="Replace the output file if it exists.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON for machines in place of the table.")
 quiet = click.option("--quiet", is_flag=True, help="Print nothing but errors, and JSON where it is asked for.")
@@ -153,7 +158,7 @@ select_by = click.option(
     metavar="METRIC",
     help="What the choice and the verdict go by: 'log loss' (the default), brier, accuracy or 'balanced accuracy'.",
 )
-comparison = (budget, max_members, class_weight, groups, metrics, cv, repeats, seed, select_by, report)
+comparison = (budget, max_members, class_weight, groups, metrics, cv, repeats, seed, select_by, report, no_rows)
 
 
 def shared(*options: Callable[[Command], Command]) -> Callable[[Command], Command]:

@@ -12,7 +12,7 @@ import numpy.typing as npt
 
 from kerasemble.combiners.fitted import Fit, FittedCombiner, Learned
 from kerasemble.combiners.recipes import Recipe, label
-from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, as_probabilities, blocks
+from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, as_probabilities, blocks, counted
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.labels import encode_labels
 from kerasemble.core.predictions import Predictions, PredictionsLike, as_predictions
@@ -126,7 +126,7 @@ class Combiner(Recipe, abc.ABC):
         del classes
         weights = self.weights_of(learned)
         if weights is None:
-            return f" of {len(members)} members ({', '.join(members)})"
+            return f" of {counted(len(members), 'member')} ({', '.join(members)})"
         return ": " + ", ".join(f"{name} {weight:.3f}" for name, weight in zip(members, weights, strict=True))
 
     def decide(self, values: npt.NDArray[Any], learned: Learned, classes: int) -> IntArray:
@@ -214,7 +214,7 @@ def few_rows(recipe: Combiner | Stage, learned: Learned, weights: RowWeights) ->
     rows, numbers = effective_rows(weights), sum(array.size for array in learned.values())
     if rows >= numbers or recipe.shrunk:
         return ()
-    from_rows = f"{numbers} numbers from {rows:.3g} row{'s' * (rows != 1)}"
+    from_rows = f"{counted(numbers, 'number')} from {rows:.3g} row{'s' * (rows != 1)}"
     few = (
         f"{label(recipe).capitalize()} learned {from_rows}, which is few. Give more labelled rows, or take "
         f"{'a combiner' if isinstance(recipe, Combiner) else 'a stage'} that learns less."

@@ -155,7 +155,7 @@ class Stacking(Combiner):
         return None if "departures" in learned else np.exp(learned["log_weights"])
 
     def describe(self, learned: Learned, members: Sequence[str], classes: Sequence[str]) -> str:
-        """Return the strength, and for each member the pool's weight and how large its departure from it is."""
+        """Return the strength, and for each member the pool's weight and the norm of its departure."""
         if "departures" not in learned:
             return " (the pool itself, as departures from it do not pay)" + Combiner.describe(
                 self, learned, members, classes
@@ -163,16 +163,20 @@ class Stacking(Combiner):
         weights = np.exp(learned["log_weights"])
         scale = float(learned["scale"])
         departures = scale * np.linalg.norm(learned["departures"], axis=(1, 2))
-        sizes = weights * np.sqrt(len(classes))
-        away = 100 * np.linalg.norm(departures) / np.linalg.norm(sizes)
         width = max(len("member"), *(len(name) for name in members[:_SHOWN]))
-        lines = [f": strength {scale**-2:.3g}, coefficients {away:.0f} % away from the pool's"]
+        # A fraction of the pool's weights would say nothing where these are near zero.
+        lines = [f": departures from the pool are pulled toward zero by {_rows(scale**-2)} rows"]
         lines.append(f"  {'member':<{width}}  pool weight  departure")
         for name, weight, departure in list(zip(members, weights, departures, strict=True))[:_SHOWN]:
-            lines.append(f"  {name:<{width}}  {weight:11.3f}  {departure:9.3f}")
+            lines.append(f"  {name:<{width}}  {weight:11.3f}  {departure:9.3g}")
         if len(members) > _SHOWN:
             lines.append(f"  and {len(members) - _SHOWN} more")
         return "\n".join(lines)
+
+
+def _rows(strength: float) -> str:
+    """Return a strength in rows, without an exponent where it can be read at a glance."""
+    return f"{strength:,.0f}" if 100 <= strength < 1_000_000 else f"{strength:.3g}"
 
 
 def _check_size(members: int, classes: int) -> None:

@@ -8,7 +8,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.core.arrays import IntArray
+from kerasemble.core.arrays import IntArray, counted
 from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.options import check_number, check_whole, freeze, is_number
@@ -78,7 +78,8 @@ def _in_order(weights: GivenWeights, members: Sequence[str], what: str) -> npt.N
     else:
         array = np.array(weights, dtype=np.float64)
     if len(array) != len(members):
-        msg = f"{len(array)} {what}s for {len(members)} members ({', '.join(members)}). Give one for each, in order."
+        counts = f"{counted(len(array), what)} for {counted(len(members), 'member')}"
+        msg = f"{counts} ({', '.join(members)}). Give one for each, in order."
         raise KerasembleError(msg)
     for name, weight in zip(members, array.tolist(), strict=True):
         if not np.isfinite(weight) or weight < 0:

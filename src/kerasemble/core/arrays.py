@@ -52,6 +52,11 @@ def as_probabilities(values: npt.NDArray[Any], classes: int, dtype: npt.DTypeLik
     return np.asarray(values, dtype=dtype)
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun: "1 member", "2 members", "1,000 rows"."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}{'es' if noun.endswith('s') else 's'}"
+
+
 def first(items: Sequence[Any] | npt.NDArray[Any], limit: int = 10) -> str:
     """Return the first `limit` of `items` as text, saying how many more there are."""
     shown = ", ".join(str(item) for item in items[:limit])

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.core.arrays import IntArray, first
+from kerasemble.core.arrays import IntArray, counted, first
 from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.options import as_array
@@ -63,7 +63,8 @@ def encode_labels(y: npt.ArrayLike, classes: Sequence[str], samples: int, *, ord
         msg = f"Labels must be (samples,) indices or names, or (samples, classes) one-hot. Received: {labels.shape}."
         raise KerasembleError(msg)
     if len(labels) != samples:
-        msg = f"There are {len(labels)} labels for {samples} rows of data. Give one label for each row, in its order."
+        given = f"{counted(len(labels), 'label')} for {counted(samples, 'row')} of data"
+        msg = f"Received: {given}. Give one label for each row, in its order."
         raise KerasembleError(msg)
     if labels.dtype.kind in "US":
         return _from_names(labels.astype(str), classes)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.alignment import Alignment
-from kerasemble.core.arrays import FloatArray, IntArray, as_probabilities, blocks, first
+from kerasemble.core.arrays import FloatArray, IntArray, as_probabilities, blocks, counted, first
 from kerasemble.core.codes import Code
 from kerasemble.core.costs import Cost
 from kerasemble.core.display import as_html
@@ -354,8 +354,9 @@ class Predictions:
     def __repr__(self) -> str:
         """Say in a line what is in it."""
         return (
-            f"Predictions: {len(self.members)} members ({first(self.members)}), {self.samples} samples, "
-            f"{len(self.classes)} classes ({first(self.classes)}), {self.task}"
+            f"Predictions: {counted(len(self.members), 'member')} ({first(self.members)}), "
+            f"{counted(self.samples, 'sample')}, "
+            f"{counted(len(self.classes), 'class')} ({first(self.classes)}), {self.task}"
             f"{', labels only' if self.labels_only else ''}"
         )
 

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.core.arrays import FloatArray, first
+from kerasemble.core.arrays import FloatArray, counted, first
 from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.options import as_array, as_names
@@ -41,7 +41,7 @@ def check_classes(classes: Sequence[object] | None, width: int) -> tuple[str, ..
         return tuple(str(index) for index in range(width))
     names = as_names("classes", classes)
     if len(names) != width:
-        msg = f"{len(names)} class names were given ({first(names)}) for {width} classes. Give one for each."
+        msg = f"{counted(len(names), 'class name')} ({first(names)}) for {counted(width, 'class')}. Give one for each."
         raise KerasembleError(msg)
     repeated = sorted({name for name in names if names.count(name) > 1})
     if repeated:

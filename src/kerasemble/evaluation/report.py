@@ -194,6 +194,36 @@ class Report:
         msg = f"The report has no score of {name!r}. It has: {first([score.name for score in self.scores], 20)}."
         raise KerasembleError(msg)
 
+    def without_rows(self) -> Report:
+        """Return this without what is of single rows or groups, to be shown where these are confidential.
+
+        Left out are the rows that members disagree on (with their pictures on a page), the sample on which weights are
+        tried out, and the scores and the coverage of each group. What is of all rows or of a class stays.
+
+        Example:
+            >>> report.without_rows().to_json()  # doctest: +SKIP
+        """
+        from kerasemble.evaluation.verdict import of_stages  # which says what is in a report
+
+        if self.analysis is None:
+            return dataclasses.replace(self, sample=None)
+        unsure, staged = self.analysis.uncertainty, self.analysis.staged
+        analysis = dataclasses.replace(
+            self.analysis,
+            uncertainty=None if unsure is None else dataclasses.replace(unsure, doubtful=()),
+            slices=tuple(part for part in self.analysis.slices if part.kind != "group"),
+            staged=tuple(
+                each
+                if each.sets is None
+                else dataclasses.replace(each, sets=dataclasses.replace(each.sets, of_groups=()))
+                for each in staged
+            ),
+        )
+        bare = dataclasses.replace(self, sample=None, analysis=analysis)
+        # The verdict names groups that are covered too seldom.
+        verdict = self.verdict.replace(" ".join(of_stages(self)), " ".join(of_stages(bare)))
+        return dataclasses.replace(bare, verdict=verdict)
+
     def to_json(self) -> dict[str, Any]:
         """Return this as lists, numbers and strings; `chosen` and `best_member` as positions in `scores`."""
         return {
@@ -219,7 +249,7 @@ class Report:
         times = f", {self.repeats} times" if self.repeats > 1 else ""
         seen = f"each scored on rows that its fit did not see ({self.folds} folds{times})"
         said = f"{self.samples} rows, {seen if self.folds > 1 else 'as they are'}."
-        return f"{said} Gain: {self.measure} of '{self.baseline.name}' minus this one's."
+        return f"{said} Gain: {self.measure} of '{self.baseline.name}' minus that of the row."
 
     def _row(self, score: Score) -> tuple[str, ...]:
         others = (score.metrics.get(name) for name in self._shown())

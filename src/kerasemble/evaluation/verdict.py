@@ -34,11 +34,10 @@ def sentences_of(found: Decision) -> list[str]:
         )
     said += [_keep(found)] if found.action is not Action.COMBINE else _combine(found)
     if Caveat.CHOICE_NOT_SCORED in found.caveats:
-        said.append("Two folds are too few to score the choice itself, so these are the figures of a winner.")
+        said.append("Two folds are too few to score the choice itself, so these figures are a winner's: too good.")
     if Caveat.NOT_SURELY_BETTER in found.caveats:
         said.append(
-            f"The {found.measure} of {found.rival}, {found.rival_loss:.4f}, is lower, but by less than the standard "
-            "error of the difference."
+            f"The {found.measure} of {found.rival} is lower, {found.rival_loss:.4f}, but the difference may be chance."
         )
     if Caveat.MEAN_AS_GOOD in found.caveats:
         said.append(_against_the_mean(found))
@@ -77,17 +76,20 @@ def _combine(found: Decision) -> list[str]:
     elif Caveat.MAY_BE_CHANCE in found.caveats:
         sure = "may be chance"
     gain = _difference(found.baseline_loss, found.scored_loss)
+    whole = f"The gain of {gain:.4f} {sure} ({_interval(found.gain)})."
     if found.combining is None or found.recalibrated_loss is None:
-        return [*said, f"The gain of {gain} {sure} ({_interval(found.gain)})."]
+        return [*said, whole]
+    fair = f"the best recalibrated member ({found.calibrated_member}) has {found.recalibrated_loss:.4f}"
     alone = _difference(found.baseline_loss, found.recalibrated_loss)
+    if alone <= 0:
+        return [*said, whole, f"Recalibration alone brings none of it: {fair}."]
     more = _difference(found.recalibrated_loss, found.scored_loss)
-    said.append(
-        f"Of the gain of {gain} ({_interval(found.gain)}) recalibration alone brings {alone}: the best recalibrated "
-        f"member ({found.calibrated_member}) has {found.recalibrated_loss:.4f}."
-    )
+    said.append(f"Of the gain of {gain:.4f} ({_interval(found.gain)}), recalibration alone brings {alone:.4f}: {fair}.")
+    if more <= 0:
+        return [*said, f"Combining adds nothing to that ({_interval(found.combining)})."]
     if Caveat.CALIBRATION_ONLY in found.caveats:
-        return [*said, f"Combining brings {more} ({_interval(found.combining)}), which may be chance."]
-    return [*said, f"Combining brings {more} ({_interval(found.combining)}): that {sure}."]
+        sure = "may be chance"
+    return [*said, f"Combining brings the other {more:.4f} ({_interval(found.combining)}): this part {sure}."]
 
 
 def _score(found: Decision) -> str:
@@ -111,13 +113,13 @@ def _against_the_mean(found: Decision) -> str:
     shown = _interval(found.over_mean)
     lost = f"{found.measure} {found.mean_loss:.4f}"
     if found.over_mean.mean > 0:
-        return f"Over the plain mean ({lost}) the gain may be chance ({shown})."
-    return f"It is not shown to be better than the plain mean, which learns nothing and has {lost} ({shown})."
+        return f"The gain over the plain mean ({lost}) may be chance ({shown})."
+    return f"It is not shown to be better than the plain mean, which learns nothing ({lost}; {shown})."
 
 
-def _difference(one: float, other: float) -> str:
+def _difference(one: float, other: float) -> float:
     """Return the difference of two losses as they are printed, so that a reader finds it."""
-    return f"{round(one, 4) - round(other, 4):.4f}"
+    return round(round(one, 4) - round(other, 4), 4)
 
 
 def _interval(value: Interval) -> str:
@@ -162,12 +164,12 @@ def of_stages(report: Report) -> list[str]:
         if staged.sets is not None:
             sets = staged.sets
             said.append(
-                f"{whose}The sets hold the true class in {sets.held:.1%} of the rows ({sets.asked:.1%} asked for), by "
-                f"{sets.size:.2f} classes on average."
+                f"{whose}The sets hold the true class in {sets.held:.1%} of the rows ({sets.asked:.1%} asked for), "
+                f"with {sets.size:.2f} classes on average."
             )
             if sets.undercovered:
                 shown = ", ".join(f"{each.kind} {each.name} {each.held:.1%}" for each in sets.undercovered[:_FEW])
-                said.append(f"{whose}That is surely less than asked for of {shown}.")
+                said.append(f"{whose}Surely less often than asked for: {shown}.")
         if staged.answered is not None:
             said.append(whose + _answered(staged.answered))
     return said

@@ -26,7 +26,7 @@ def render_report(report: Report) -> RenderableType:
     kinds = [score.kind for score in report.scores]
     for index, (score, row) in enumerate(zip(report.scores, rows, strict=True)):
         style = "bold green" if score == report.chosen else None
-        table.add_row(*map(Text, row), style=style, end_section=kinds[index : index + 2] == ["member", "combiner"])
+        table.add_row(*map(Text, row), style=style, end_section=kinds[index : index + 2] != 2 * [score.kind])
     caption = Text(report.caption(), style="dim")
     fitted = [Text(report.fitted)] if report.fitted else []
     verdict = Text(report.verdict, style="bold")
@@ -48,7 +48,10 @@ def _members(report: Report) -> list[RenderableType]:
         cost = [f"{each.cost:.3g}"] if priced else []
         table.add_row(Text(each.member), f"{each.shapley:+.4f}", f"{each.left_out:+.4f}", *cost)
     how = "exact" if found.contributions_exact else "sampled"
-    caption = f"In log loss of the plain mean: Shapley values ({how}), and what leaving one out loses; minus is harm."
+    caption = (
+        f"In log loss of the plain mean: Shapley values ({how}), and how much it rises without the member. Members below "
+        "zero make the plain mean worse."
+    )
     front = [each for each in found.subsets if each.on_front]
     said = "; ".join(f"{' + '.join(each.members)} {each.log_loss:.4f} ({each.cost:.3g})" for each in front[:_SHOWN])
     more = "; ..." if len(front) > _SHOWN else ""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy.typing as npt
 
+from kerasemble.core.arrays import counted
 from kerasemble.core.labels import check_task
 from kerasemble.core.options import as_names, check_flag
 from kerasemble.evaluation.finding import Finding
@@ -60,7 +61,7 @@ class Checked:
         """Return a line for each finding, in the order of members."""
         done = [f"accepted: {finding}" for finding in self.accepted]
         found = [f"{finding.level}: {finding}" for finding in self.findings]
-        looked = f"{len(self.members)} members on {self.samples} rows"
+        looked = f"{counted(len(self.members), 'member')} on {counted(self.samples, 'row')}"
         return "\n".join([*done, *found]) if done or found else f"Nothing wrong was found with {looked}."
 
 

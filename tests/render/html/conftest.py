@@ -57,7 +57,7 @@ def bare():
     none = Interval(0.0, 0.0, 0.0)
     member = Score("a", "member", {"accuracy": 0.9, "log loss": 0.3}, none, none)
     other = Score("average", "combiner", {"accuracy": 0.95, "log loss": 0.2}, Interval(0.1, 0.05, 0.15), none)
-    return Report((member, other), member, other, "average it is.", 100, 5)
+    return Report((member, other), member, member, other, "Use average.", 100, 5)
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ class Temperature(Stage):
         >>> from kerasemble import Average, Chain, Predictions, Temperature
         >>> seen = Predictions.from_arrays({"a": [[0.9, 0.1], [0.9, 0.1], [0.2, 0.8]] * 50})
         >>> Chain(Average(), (Temperature(),)).fit(seen, [0, 1, 1] * 50)
-        Fitted chain: average of 1 members (a), then temperature 4.069
+        Fitted chain: average of 1 member (a), then temperature 4.069
 
     Reference:
         Guo, Pleiss, Sun and Weinberger 2017, ICML.
@@ -66,4 +66,4 @@ class Temperature(Stage):
 
     def describe(self, learned: Learned) -> str:
         """Return the temperature."""
-        return f"temperature {float(np.exp(-learned['log_power'][0])):.3f}"
+        return f"temperature {float(np.exp(-learned['log_power'][0])):.4g}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -12,6 +12,7 @@ from typing import Any
 from kerasemble.evaluation.analysis import Analysis, Diversity, Staged
 from kerasemble.evaluation.report import Difference, Report, Score
 from kerasemble.evaluation.significance import Interval
+from kerasemble.evaluation.verdict import sentences_of
 from kerasemble.render.html import figures
 from kerasemble.render.html.pictures import pictures_of
 from kerasemble.render.html.trial import trial_of
@@ -24,8 +25,6 @@ _MOST_SIZES = 10
 _LETTERS = 72
 # So many letters of a name stand in a table.
 _LONGEST = 48
-# Where the first sentence of a verdict ends; a name may hold a full stop too.
-_END_OF_FIRST = re.compile(r"(?<=\))\. |(?<=adds nothing sure)\. ")
 # Of the metrics, those that are better where they are lower.
 _LOSSES = {"log loss", "brier", "ECE", "classwise ECE"}
 
@@ -59,6 +58,7 @@ def content_of(report: Report, images: Any = None) -> dict[str, Any]:  # noqa: A
         "weights": _weights(report),
         "number": _number,
         "short": partial(figures.short, longest=_LONGEST),
+        "signed": _signed,
         "span": _span,
     }
 
@@ -70,8 +70,12 @@ def _number(value: float | None) -> str:
     return f"{value:.4f}"
 
 
+def _signed(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:+.4f}"
+
+
 def _span(value: Interval) -> str:
-    return f"{value.low:+.3f} to {value.high:+.3f}"
+    return "-" if math.isnan(value.low) else f"{value.low:+.4f} to {value.high:+.4f}"
 
 
 def _facts(report: Report) -> list[tuple[str, str]]:
@@ -83,35 +87,36 @@ def _facts(report: Report) -> list[tuple[str, str]]:
     if report.groups is not None:
         facts.append(("groups", f"{report.groups:,}"))
     chosen, measure = report.chosen, report.measure
-    first = [(f"{measure}, {chosen.name}", f"{chosen.loss(measure):.4f}")]
-    if chosen != report.best_member:
-        first.append((f"{measure}, best member ({report.best_member.name})", f"{report.best_member.loss(measure):.4f}"))
-    return [*first, (f"accuracy, {chosen.name}", f"{100 * chosen.accuracy:.2f} %"), *facts]
+    choice = [score for score in report.scores if score.kind == "choice"]
+    rows = dict.fromkeys(score.name for score in (chosen, *choice, report.baseline))
+    losses = [(f"{measure}, {name}", f"{report[name].loss(measure):.4f}") for name in rows]
+    return [*losses, (f"accuracy, {chosen.name}", f"{100 * chosen.accuracy:.2f} %"), *facts]
 
 
 def _headline(report: Report) -> tuple[str, str]:
-    """Return the first sentence of a verdict, with a capital unless a member's name begins it, and the others."""
-    verdict = report.verdict
-    if not any(verdict.startswith(score.name) for score in report.scores if score.kind == "member"):
-        verdict = verdict[:1].upper() + verdict[1:]
-    end = _END_OF_FIRST.search(verdict)
-    return (verdict, "") if end is None else (verdict[: end.start() + 1], verdict[end.end() :])
+    """Return the first sentence of the verdict, which says what to do, and the others."""
+    first = "" if report.decision is None else sentences_of(report.decision)[0]
+    if not first or not report.verdict.startswith(first):
+        return report.verdict, ""
+    return first, report.verdict[len(first) :].strip()
 
 
 def _limits(report: Report) -> tuple[float, float]:
     """Return the ends of the scale on which all gains are drawn."""
-    ends = [end for score in report.scores for end in (score.gain.low, score.gain.high)]
+    ends = [end for score in report.scores for end in score.gain if not math.isnan(end)]
     # One member that is far off would leave no room for the others.
-    gains = sorted(abs(score.gain.mean) for score in report.scores)
-    reach = max(4 * gains[len(gains) // 2], abs(report.chosen.gain.low), abs(report.chosen.gain.high), 1e-6)
-    low, high = max(min(ends), -reach), min(max(ends), reach)
+    gains = sorted(abs(score.gain.mean) for score in report.scores if not math.isnan(score.gain.mean))
+    of_choice = [score.gain for score in report.scores if score.kind == "choice"] or [report.chosen.gain]
+    certain = [abs(end) for gain in of_choice for end in gain if not math.isnan(end)]
+    reach = max(4 * gains[len(gains) // 2] if gains else 0.0, *certain, 1e-6)
+    low, high = max(min(ends, default=0.0), -reach), min(max(ends, default=0.0), reach)
     pad = 0.05 * (high - low) or 1.0
     return min(low, 0.0) - pad, max(high, 0.0) + pad
 
 
 def _scores(report: Report) -> list[dict[str, Any]]:
     """Return a row for each score, with its interval drawn on one scale, and in which metrics none is better."""
-    limits = _limits(report)
+    limits, texts = _limits(report), report.rows()[1:]
     best: dict[str, float] = {}
     for score in report.scores:
         for name, value in score.metrics.items():
@@ -120,18 +125,23 @@ def _scores(report: Report) -> list[dict[str, Any]]:
     return [
         {
             "score": score,
-            "is_best": score == report.best_member,
+            "gain": text[-2],
+            "interval": text[-1],
             "is_chosen": score == report.chosen,
             "best": {name for name, value in score.metrics.items() if value == best[name]},
-            "svg": "" if score == report.best_member else _drawn(score, limits, index),
+            "svg": _drawn(score, limits, index),
         }
-        for index, score in enumerate(report.scores)
+        for index, (score, text) in enumerate(zip(report.scores, texts, strict=True))
     ]
 
 
 def _drawn(score: Score, limits: tuple[float, float], index: int) -> str:
+    """Return the interval as a figure, its mean alone where it has no ends, nothing where there is no gain."""
     gain = score.gain
-    label = f"Gain of {score.name}: {gain.mean:+.4f}, 95 % interval {gain.low:+.3f} to {gain.high:+.3f}"
+    if math.isnan(gain.mean):
+        return ""
+    interval = "without an interval" if math.isnan(gain.low) else f"95 % interval {_span(gain)}"
+    label = f"Gain of {score.name}: {gain.mean:+.4f}, {interval}"
     return figures.interval(gain, limits, label, f"gain{index}")
 
 
@@ -216,10 +226,10 @@ def _are_long(names: Sequence[str]) -> bool:
 
 def _diversity(found: Diversity) -> list[dict[str, Any]]:
     """Return tables of pairs, each value with how strong its colour is."""
-    unlike = "Share of rows on which the two give another answer. The more, the more there is to gain."
-    yule = "1 where the two are right on the same rows, 0 where that is by chance, below zero where one helps out."
-    both = "Share of rows on which both are wrong: no mean of these two helps there."
-    together = "1 where the two err on the same rows, 0 where that is by chance."
+    unlike = "Share of rows on which the two give different answers. The higher it is, the more a combination can gain."
+    yule = "1 if the two are right on the same rows, 0 if they are independent, below zero if one is right where the other errs."
+    both = "Share of rows on which both are wrong."
+    together = "1 if the two err on the same rows, 0 if they err independently."
     kinds = (
         ("Disagreement", unlike, found.disagreement),
         ("Q statistic", yule, found.q_statistic),

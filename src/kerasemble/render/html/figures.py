@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -35,7 +36,8 @@ def interval(value: Interval, limits: tuple[float, float], label: str, prefix: s
         axes.set_ylim(-1, 1)
         axes.axvline(0, color=MUTED, linewidth=1)
         colour = FIRST if value.low > 0 else SECOND if value.high < 0 else MUTED
-        axes.plot([value.low, value.high], [0, 0], color=colour, linewidth=2.5, solid_capstyle="round")
+        if not math.isnan(value.low):
+            axes.plot([value.low, value.high], [0, 0], color=colour, linewidth=2.5, solid_capstyle="round")
         axes.plot([value.mean], [0], marker="o", markersize=6, color=colour, linestyle="none")
         # What goes on beyond the edge ends in an arrow.
         edge = 0.02 * (limits[1] - limits[0])
@@ -73,7 +75,7 @@ def scale(limits: tuple[float, float]) -> str:
 def reliability(curves: Sequence[Calibration]) -> str:
     """Return how often answers of some confidence are right."""
     with drawing(4.4, 3.9) as (figure, axes):
-        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--", label="right as often as it says")
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle="--", label="perfectly calibrated")
         for curve, colour, mark in zip(curves, SERIES, _MARKS, strict=False):
             label = f"{short(curve.name)}: error {curve.error:.4f}"
             axes.plot(curve.confidence, curve.accuracy, color=colour, marker=mark, markersize=4.5, label=label)
@@ -81,7 +83,7 @@ def reliability(curves: Sequence[Calibration]) -> str:
         axes.set_xlim(max(0.0, least - 0.05), 1.01)
         axes.set_ylim(0, 1.02)
         axes.set_xlabel("confidence: probability of the answer")
-        axes.set_ylabel("share of answers that is right")
+        axes.set_ylabel("share of right answers")
         in_percent(axes.xaxis, axes.yaxis)
         figure.legend(loc="outside upper left")
         said = "; ".join(f"{curve.name}: calibration error {curve.error:.4f}" for curve in curves)
@@ -104,8 +106,8 @@ def risk_coverage(curves: Sequence[RiskCoverage]) -> str:
             axes.plot(curve.coverage, curve.risk, label=f"{short(curve.name)}: area {curve.area:.4f}", **shown)
         axes.set_xlim(0, 1.01)
         axes.set_ylim(bottom=0)
-        axes.set_xlabel("coverage: share of rows that is answered")
-        axes.set_ylabel("risk: share of these that is wrong")
+        axes.set_xlabel("coverage: share of rows answered")
+        axes.set_ylabel("risk: share of these answers that are wrong")
         in_percent(axes.xaxis, axes.yaxis)
         figure.legend(loc="outside upper left")
         said = "; ".join(f"{curve.name}: {curve.risk[-1]:.1%} wrong of all, area {curve.area:.4f}" for curve in curves)
@@ -127,9 +129,9 @@ def contributions(rows: Sequence[Contribution]) -> str:
         axes.locator_params(axis="x", nbins=5)
         axes.tick_params(axis="y", length=0, labelsize=10 if len(ordered) <= 12 else 9)
         axes.grid(visible=False, axis="y")
-        axes.set_xlabel("log loss that it saves, nats")
+        axes.set_xlabel("by how much it lowers the log loss, nats")
         best, least = ordered[-1], ordered[0]
-        said = f"{best.member} brings the most, {best.shapley:.3f}; {least.member} the least, {least.shapley:.3f}"
+        said = f"{best.member} contributes the most, {best.shapley:.3f}; {least.member} the least, {least.shapley:.3f}"
         return as_svg(figure, f"Contributions of members. {said}.", "contributions")
 
 
@@ -173,7 +175,7 @@ def live_reliability(bins: int) -> tuple[str, dict[str, float]]:
         axes.set_xlim(0, 1)
         axes.set_ylim(0, 1)
         axes.set_xlabel("confidence: probability of the answer")
-        axes.set_ylabel("share of answers that is right")
+        axes.set_ylabel("share of right answers")
         in_percent(axes.xaxis, axes.yaxis)
         label = "Reliability of the weighted combination on the sample; the numbers beside it say the same."
         text = as_svg(figure, label, "live")

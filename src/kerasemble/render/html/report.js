@@ -109,8 +109,8 @@
     }
     const sum = weights.reduce((a, b) => a + b, 0);
     note.textContent = rule.value === "geometric"
-      ? `The weights sum to ${sum.toFixed(2)}: above one answers become surer, below one less sure.`
-      : "Only the weights' proportions matter.";
+      ? `The weights sum to ${sum.toFixed(2)}: above 1, answers become more confident; below 1, less.`
+      : "Only the ratios of the weights matter.";
     const answers = combined(weights);
     const confidence = new Float64Array(rows);
     const right = new Float64Array(rows);

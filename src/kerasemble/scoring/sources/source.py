@@ -13,7 +13,7 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from kerasemble.core.arrays import IntArray, first
+from kerasemble.core.arrays import IntArray, counted, first
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.options import as_array
 from kerasemble.core.rows import Extent, Hashes, extent_of_block, hash_rows, merged, not_finite, pieces, refuse_rows
@@ -172,7 +172,7 @@ class Source(abc.ABC):
         """Say in a line what is in it."""
         labels = "" if self.y is None else ", with labels"
         place = f" in {self.place}" if self.place else ""
-        return f"{len(self)} rows of {'x'.join(map(str, self.shape[1:]))} {self.dtype}{labels}{place}"
+        return f"{counted(len(self), 'row')} of {'x'.join(map(str, self.shape[1:]))} {self.dtype}{labels}{place}"
 
 
 def check_form(shape: tuple[int, ...], dtype: np.dtype[Any], place: str) -> None:
@@ -207,7 +207,7 @@ def _check_count(y: npt.NDArray[Any], rows: int, place: str) -> None:
     received = len(y) if y.ndim else 1
     if received != rows:
         where = f" in {place}" if place else ""
-        msg = f"The data{where} has {rows} rows and {received} labels. Give one label for each row, in its order."
+        msg = f"The data{where} has {counted(rows, 'row')} and {counted(received, 'label')}. Give one for each row, in order."
         raise KerasembleError(msg)
 
 
