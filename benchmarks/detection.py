@@ -5,7 +5,7 @@
 Writes detection.json and detection.md. The members are those of `doubtful.py`, of all kinds and qualities, on real
 images. Each fault is put into each member (or the labels), on random rows, stratified by class, that no member was
 trained on: 20, 50 and 200 for each class, as far as there are so many. It counts as found only if the proposal, or the
-sentence and the member that it names, is the right one. What is found in sets without a fault, of two to eight members
+code and the member that is named, is the right one. What is found in sets without a fault, of two to eight members
 and 5 to 200 rows a class, is a false alarm.
 """
 
@@ -20,6 +20,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import advice
 import doubtful
 import numpy as np
 import pools
@@ -165,9 +166,7 @@ def in_members(group: Group, seeds: int) -> Iterator[Outcome]:
                     right = bool(found) and as_good(member, group, order, found[0].options["classes"])
                     yield outcome(fault, found=right)
                 shuffled = said(mine[rng.permutation(len(mine))])
-                yield outcome(
-                    "rows of a member shuffled", found=bool(of_member(shuffled, UNRELATED, member.name))
-                )
+                yield outcome("rows of a member shuffled", found=bool(of_member(shuffled, UNRELATED, member.name)))
                 constant = said(np.tile(mine[:1], (len(mine), 1)))
                 yield outcome("constant member", found=bool(of_member(constant, {Code.CONSTANT}, member.name)))
                 if not group.votes or len(labels) >= 100:
@@ -189,7 +188,10 @@ def in_labels(group: Group, seeds: int) -> Iterator[Outcome]:
             labels = group.labels[index]
             faults = {"labels shuffled": (rng.permutation(labels), LABELS)}
             if group.classes > 2:
-                faults["labels shifted by one"] = ((labels + rng.choice([-1, 1])) % group.classes, {Code.LABELS_SHIFTED})
+                faults["labels shifted by one"] = (
+                    (labels + rng.choice([-1, 1])) % group.classes,
+                    {Code.LABELS_SHIFTED},
+                )
             for fault, (wrong, codes) in faults.items():
                 found = suspicions(seen, wrong)
                 right = bool(of_member(found, codes, None)) and not [each for each in found if each.options]
@@ -447,7 +449,8 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     outcomes, clean, fed = measure(options)
-    text = f"{report(outcomes, clean, fed)}\n{untrained.table(untrained.quantiles(options.only))}"
+    advised = "\n".join(advice.lines())
+    text = f"{report(outcomes, clean, fed)}\n{advised}\n\n{untrained.table(untrained.quantiles(options.only))}"
     print(text)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "detection.md").write_text(text, encoding="utf-8")
