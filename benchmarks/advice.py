@@ -73,8 +73,8 @@ def shared(classes: int, rows: int, odd: int, right: int, *, named: bool) -> Ite
 
 def lines() -> Iterator[str]:
     """Yield the two tables."""
-    yield f"Honest weak members of two classes, {DRAWS} draws each: the share of draws in which one is accused of having"
-    yield "nothing to do with the labels or of being no better than chance, and in which one, or all, is said not to be"
+    yield f"Honest weak members of two classes, {DRAWS} draws each: the share of draws in which one is accused of"
+    yield "having nothing to do with the labels or of being no better than chance, and in which one, or all, cannot be"
     yield "told from chance on so few rows.\n"
     yield "| members | rows | right in | accused | cannot be told |"
     yield "| --- | --- | --- | --- | --- |"
@@ -85,8 +85,8 @@ def lines() -> Iterator[str]:
             accused, untold = (np.mean([bool(said & each) for each in codes]) for said in (ACCUSED, UNTOLD))
             accuracy = np.mean([accuracy for accuracy, _ in drawn])
             yield f"| {members} | {rows} | {accuracy:.0%} | {accused:.1%} | {untold:.1%} |"
-    yield f"\nMembers that share an order of classes, drawn anew in each of {DRAWS} draws: the share of draws in which an"
-    yield "order, or a shift of the labels, is advised that is not it, and in which a member that needs it gets no advice.\n"
+    yield f"\nMembers that share an order of classes, drawn anew in each of {DRAWS} draws: the share of draws in which"
+    yield "another order, or a shift of the labels, is advised, and in which a member that needs advice gets none.\n"
     yield "| classes | rows | share it | do not | labels | advised wrongly | not advised |"
     yield "| --- | --- | --- | --- | --- | --- | --- |"
     for classes, rows in ORDERS:

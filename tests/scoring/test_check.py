@@ -188,17 +188,17 @@ def rows_of(values):
 SETS = {
     "counts": lambda p, rng: rng.poisson(20 * p) + 1.0,
     "votes-of-trees": lambda p, rng: np.stack([rng.multinomial(25, row) for row in p]).astype(float),
-    "relu-features": lambda p, rng: np.maximum(np.log(p) + 5, 0) + 0.1,
+    "relu-features": lambda p, _rng: np.maximum(np.log(p) + 5, 0) + 0.1,
     "percent-that-miss-100": lambda p, rng: np.round(100 * p) + rng.integers(0, 3, (len(p), 1)),
-    "percent": lambda p, rng: 100 * p,
-    "scaled-down": lambda p, rng: 0.5 * p,
-    "scaled-up": lambda p, rng: 1.02 * p,
+    "percent": lambda p, _rng: 100 * p,
+    "scaled-down": lambda p, _rng: 0.5 * p,
+    "scaled-up": lambda p, _rng: 1.02 * p,
     "scaled-by-row": lambda p, rng: p * rng.uniform(0.5, 40, (len(p), 1)),
-    "odds": lambda p, rng: p / (1 - p),
+    "odds": lambda p, _rng: p / (1 - p),
     "exponentials": lambda p, rng: p * rng.uniform(1, 1e4, (len(p), 1)),
     "averaged-sums": lambda p, rng: 3 * p + rng.uniform(0, 0.05, p.shape),
-    "sigmoids": lambda p, rng: 1 / (1 + np.exp(-np.log(p) - 1)),
-    "one-row-off": lambda p, rng: p * np.where(np.arange(len(p)) == 7, 0.8, 1)[:, None],
+    "sigmoids": lambda p, _rng: 1 / (1 + np.exp(-np.log(p) - 1)),
+    "one-row-off": lambda p, _rng: p * np.where(np.arange(len(p)) == 7, 0.8, 1)[:, None],
 }
 
 
