@@ -5,7 +5,7 @@
 Writes detection.json and detection.md. The members are those of `doubtful.py`, of all kinds and qualities, on real
 images. Each fault is put into each member (or the labels), on random rows, stratified by class, that no member was
 trained on: 20, 50 and 200 for each class, as far as there are so many. It counts as found only if the proposal, or the
-sentence and the member that it names, is the right one. What is found in sets without a fault, of two to eight members
+code and the member that is named, is the right one. What is found in sets without a fault, of two to eight members
 and 5 to 200 rows a class, is a false alarm.
 """
 
@@ -20,6 +20,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import advice
 import doubtful
 import numpy as np
 import pools
@@ -448,7 +449,8 @@ def main() -> None:
     options = parser.parse_args()
     warnings.simplefilter("ignore")
     outcomes, clean, fed = measure(options)
-    text = f"{report(outcomes, clean, fed)}\n{untrained.table(untrained.quantiles(options.only))}"
+    advised = "\n".join(advice.lines())
+    text = f"{report(outcomes, clean, fed)}\n{advised}\n\n{untrained.table(untrained.quantiles(options.only))}"
     print(text)
     options.out.mkdir(parents=True, exist_ok=True)
     (options.out / "detection.md").write_text(text, encoding="utf-8")

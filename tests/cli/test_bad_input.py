@@ -10,6 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from kerasemble.cli.options import agree
+from kerasemble.core.codes import Code
+from kerasemble.core.errors import KerasembleError
+
 pytestmark = pytest.mark.backend
 
 COMMAND = [sys.executable, "-c", "from kerasemble.cli import main; main()"]
@@ -55,7 +59,7 @@ def combine(kerasemble, files, tmp_path):
         pytest.param(["--weights", "nan,0.5"], "nan", id="87-weights-nan"),
         pytest.param(["--weights", "half,half"], "numbers separated by commas", id="125-weights-words"),
         pytest.param(["--weights", "0,0"], "All weights are zero", id="125-weights-zero"),
-        pytest.param(["--classes", "cat,dog"], "Leave --classes out", id="127-classes-and-data-differ"),
+        pytest.param(["--classes", "cat,dog"], "must have the same classes", id="127-classes-and-data-differ"),
         pytest.param(["--combiner", "average", "--weights", "0.5,0.5"], "Leave one out", id="127-weights-for-average"),
         pytest.param(["--data-range", "255..0"], "LOW..HIGH", id="127-range-backwards"),
         pytest.param(["--image-size", "64"], "HEIGHTxWIDTH", id="124-image-size"),
@@ -79,6 +83,16 @@ def test_bad_options_are_refused_with_the_cure_before_anything_is_written(combin
     assert said in result.err
     assert "Traceback" not in result.err
     assert not (tmp_path / "ensemble.keras").exists()
+
+
+def test_15_1_classes_in_another_order_than_the_datas_name_the_members_option_that_says_so():
+    with pytest.raises(KerasembleError, match=r'classes = \["b", "c", "a"\]') as refusal:
+        agree(["b", "c", "a"], ["a", "b", "c"], Path("images"))
+    assert refusal.value.code == Code.CLASSES
+    with pytest.raises(KerasembleError) as refusal:
+        agree(["b", "c"], ["a", "b", "c"], Path("images"))
+    assert refusal.value.code == Code.CLASSES
+    assert agree(["a", "b"], ["a", "b"], Path("images")) == ["a", "b"]
 
 
 def test_126_class_names_must_be_as_many_as_classes(combine, files):

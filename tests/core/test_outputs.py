@@ -63,7 +63,7 @@ def test_a_hidden_layer_is_refused_and_asked_about(values):
         pytest.param(expit(logits(5)), ["look like sigmoids", "divides each row by its sum"], id="66-sigmoids"),
         pytest.param(
             softmax(logits(5), axis=-1) * np.where(np.arange(SAMPLES) == 7, 0.9, 1)[:, None],
-            ["look like unnormalised", "rows 7", "Mend or leave out"],
+            ["are not probabilities", "rows 7", "Mend or leave out", "output='unnormalised'"],
             id="68-unnormalised",
         ),
         pytest.param(softmax(logits(5), axis=-1) - 0.01, ["not probabilities", "values -0.01"], id="69-negative"),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kerasemble.core.codes import Code
 from kerasemble.members.convention_trials import convert, try_conventions
 from kerasemble.members.preprocessing import CONVENTIONS
 
@@ -60,7 +61,8 @@ def test_32_and_44_the_proposal_names_the_member_the_figures_and_the_option():
     found = try_conventions(run, x, labels, None, None, name="m")
     assert found.options == {"preprocess": "-1..1", "data_range": (x.min(), x.max())}
     assert found.member == "m"
-    assert found.fault == "preprocessing"
+    assert found.code == Code.PREPROCESSING
+    assert found.figures["held_out"] > found.figures["before"] + 0.1
     for words in ("Member 'm' is right in", "of 256 rows as it is fed (the data as it is)", "100% with '-1..1'"):
         assert words in found.evidence
     assert "preprocess='-1..1' and data_range=(0, 16)" in found.remedy
