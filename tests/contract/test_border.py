@@ -91,19 +91,7 @@ ODD = {
 
 
 # Of these for what runs models or compares, which takes a second each time.
-FEW = (
-    "None",
-    "minus-one",
-    "nan",
-    "huge",
-    "text",
-    "ragged",
-    "dict-of-odd",
-    "array-0d",
-    "array-3d",
-    "unreadable",
-    "generator",
-)
+FEW = ("None", "huge", "text", "ragged", "unreadable")
 SLOW = {"compare", "predict", "check", "evaluate", "combine", "Ensemble", "write_report"}
 
 

@@ -34,6 +34,7 @@ from kerasemble.evaluation.folds import stratified_folds
 from kerasemble.evaluation.plan import Settings
 from kerasemble.evaluation.report import Report
 from kerasemble.evaluation.score import score
+from kerasemble.evaluation.scored import doubt_of
 from kerasemble.evaluation.significance import paired_interval, standard_error
 
 ALL = [kind() for kind in (Average, GeometricAverage, MajorityVote, WeightedAverage, WeightedGeometricAverage)]
@@ -615,7 +616,8 @@ def test_an_ensemble_is_scored_against_the_best_of_the_others(make_members):
     ]
     assert found.folds == 1
     best, own = (log_losses(values, labels) for values in (parts.values[2], seen.values[0]))
-    assert found["ensemble"].gain.mean == pytest.approx((best - own).mean())
+    wrong = doubt_of(parts.values[2]) - doubt_of(seen.values[0])
+    assert found["ensemble"].gain == paired_interval(best, own, unseen=(wrong, wrong))
     assert (found.decision.action, found.decision.subject) == (Action.COMBINE, "ensemble")
     assert found.baseline == found["c"]
 
