@@ -213,7 +213,9 @@ class Report:
             uncertainty=None if unsure is None else dataclasses.replace(unsure, doubtful=()),
             slices=tuple(part for part in self.analysis.slices if part.kind != "group"),
             staged=tuple(
-                each if each.sets is None else dataclasses.replace(each, sets=dataclasses.replace(each.sets, of_groups=()))
+                each
+                if each.sets is None
+                else dataclasses.replace(each, sets=dataclasses.replace(each.sets, of_groups=()))
                 for each in staged
             ),
         )
