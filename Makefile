@@ -8,6 +8,10 @@ BACKENDS ?= jax
 PYTEST ?= $(VENV)/bin/python -m pytest
 # Processes that share the test files of a backend.
 WORKERS ?= 2
+# About how many MB each list of packages takes on a disk, where that was measured.
+MB_run = 770
+MB_test = 720
+COMMA = ,
 PIP = $(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --constraint requirements/constraints.txt
 SOURCES := $(shell find src pyproject.toml README.md LICENSE -type f -not -name '*.pyc')
 
@@ -17,7 +21,8 @@ APART = tests/hostile tests/good tests/legacy tests/ray
 .PHONY: demo test test-ray hostile good fuzz faults legacy detection check docs format clean
 
 demo: $(VENV)/package.done
-	$(VENV)/bin/kerasemble demo
+	@echo "== running the demo"
+	@$(VENV)/bin/kerasemble demo
 
 test: $(VENV)/package.done $(VENV)/test.done $(VENV)/peers.done $(BACKENDS:%=$(VENV)/%.done)
 	@set -e; marks=""; for backend in $(BACKENDS); do \
@@ -72,23 +77,28 @@ clean:
 
 # The package is built and installed as users get it, so that what is tested is the wheel.
 $(VENV)/package.done: $(VENV)/run.done $(SOURCES)
-	$(PIP) --no-deps --no-build-isolation --force-reinstall .
+	@echo "== building the package and installing it into $(VENV)"
+	@$(PIP) --no-deps --no-build-isolation --force-reinstall .
 	@touch $@
 
 # Peers ask for frameworks that nothing here needs.
 $(VENV)/peers.done: requirements/peers.txt requirements/constraints.txt | $(VENV)/bin/python
-	$(PIP) --no-deps --requirement $<
+	@echo "== installing $< into $(VENV)"
+	@$(PIP) --no-deps --requirement $<
 	@touch $@
 
 # tf_keras asks for the whole of TensorFlow by name, of which the CPU's build is there.
 $(VENV)/legacy.done: requirements/legacy.txt requirements/constraints.txt $(VENV)/tensorflow.done
-	$(PIP) --no-deps --requirement $<
+	@echo "== installing $< into $(VENV)"
+	@$(PIP) --no-deps --requirement $<
 	@touch $@
 
 $(VENV)/%.done: requirements/%.txt requirements/constraints.txt | $(VENV)/bin/python
-	$(PIP) --requirement $<
+	@echo "== installing $< into $(VENV)$(if $(MB_$*),$(COMMA) about $(MB_$*) MB); this can take minutes"
+	@$(PIP) --requirement $<
 	@touch $@
 
 $(VENV)/bin/python:
-	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Kerasemble needs Python 3.11 or newer: make PYTHON=python3.11")'
-	$(PYTHON) -m venv $(VENV)
+	@echo "== creating $(VENV) with $(PYTHON)"
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Kerasemble needs Python 3.11 or newer: make PYTHON=python3.11")'
+	@$(PYTHON) -m venv $(VENV)

@@ -7,11 +7,14 @@ import doctest
 import gc
 import io
 import os
+import re
 import shlex
 import shutil
+import subprocess
 import sys
 import tomllib
 
+import numpy as np
 import pytest
 
 pytestmark = pytest.mark.backend
@@ -118,6 +121,66 @@ def test_what_a_page_shows_runs(page, folder, namespace):
     for block in blocks:
         RUN[block.language](block, page.name, namespace)
     assert os.fspath(folder) == os.getcwd()  # noqa: PTH109 - what the page was run in
+
+
+def by_name(folder):
+    """Rewrite the data so that it names its classes, and labels rows by these names."""
+    names = np.array(["ring", "saltire", "box"])
+    for path in (folder / "valid.npz", folder / "test.npz"):
+        with np.load(path) as data:
+            x, y = data["x"], data["y"]
+        np.savez(path, x=x, y=names[y], classes=names)
+
+
+def test_15_21_the_readme_runs_where_the_data_names_its_classes(pages, folder, namespace):
+    by_name(folder)
+    (readme,) = (page for page in pages if page.name == "README.md")
+    for block in readme.blocks:
+        RUN[block.language](block, readme.name, namespace)
+    assert namespace["seen"].classes == namespace["ensemble"].classes == ("ring", "saltire", "box")
+    assert namespace["combined"].shape == (len(namespace["test"].x), 3)
+
+
+def commands(page):
+    """Return the lines of a page that a shell runs, without their comments."""
+    text = "".join(block.text for block in page.blocks if block.language == "console").replace("\\\n", " ")
+    return [line.removeprefix("$ ").partition(" # ")[0].strip() for line in text.splitlines() if line.startswith("$ ")]
+
+
+def test_15_21_what_a_page_says_to_install_lies_in_the_checkout(page, root):
+    extras = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]["optional-dependencies"]
+    targets = re.findall(r"^\.PHONY: (.+)$", (root / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)[0].split()
+    for line in commands(page):
+        program, *arguments = shlex.split(line)
+        if program == "make":
+            assert arguments[0] in targets, f"{page.name}: {line}"
+        if (program, arguments[:1]) == ("pip", ["install"]):
+            what = arguments[-1]
+            named = what.removeprefix(".[").removesuffix("]").split(",") if what.startswith(".[") else []
+            assert set(named) <= set(extras), f"{page.name}: {line}"
+            assert named or what == "." or (root / what).is_file(), f"{page.name}: {line} asks for what is not published"
+
+
+@pytest.mark.parametrize("name", ["README.md", "docs/index.md"])
+def test_15_21_a_start_page_says_how_to_install_before_it_uses_the_package(name, pages):
+    (page,) = (each for each in pages if each.name == name)
+    lines = [line.split()[:2] for line in commands(page)]
+    assert lines.index(["pip", "install"]) < next(i for i, line in enumerate(lines) if line[0] == "kerasemble")
+    if name != "README.md":
+        assert "README" not in page.text, "a reader who came from there is sent back"
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed")
+@pytest.mark.parametrize("target", ["demo", "test", "check", "docs", "legacy"])
+def test_15_21_make_says_each_slow_step_before_it_takes_it(target, root, tmp_path):
+    command = ["make", "--dry-run", target, f"VENV={tmp_path / 'none'}"]
+    said = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()
+    slow = [at for at, line in enumerate(said) if "pip install" in line or "-m venv" in line or "kerasemble demo" in line]
+    assert len(slow) >= 3
+    previous = -1
+    for at in slow:
+        assert any(line.startswith("echo ") for line in said[previous + 1 : at]), said[at]
+        previous = at
 
 
 def test_what_a_page_defines_does_not_stay():

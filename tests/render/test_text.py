@@ -31,8 +31,8 @@ POOL = Score(
 
 def rendered(width, **changes):
     """Return a report as it is shown in a terminal of that width."""
-    fields = {"verdict": "weighted average: it is better.", "samples": 500, "folds": 5, **changes}
-    report = Report(scores=(LONG, BEST, POOL), best_member=BEST, chosen=POOL, **fields)
+    fields = {"verdict": "Use weighted average.", "samples": 500, "folds": 5, **changes}
+    report = Report(scores=(LONG, BEST, POOL), baseline=BEST, best_member=BEST, chosen=POOL, **fields)
     console = Console(width=width, file=io.StringIO())
     console.print(render_report(report))
     return console.file.getvalue()
@@ -42,18 +42,34 @@ def rendered(width, **changes):
 def test_figures_are_never_cut_however_long_the_names(width):
     text = rendered(width)
     assert "…" not in text
-    for figures in ("14.06%", "10.2928", "-7.1000", "-8.300 to -6.000", "+0.041 to +0.066", "best member"):
+    figures_shown = ("14.06%", "10.2928", "-10.1714", "-8.3000 to -6.0000", "+0.0410 to +0.0658", "the baseline")
+    for figures in figures_shown:
         assert figures in text
 
 
 def test_the_verdict_stands_last():
-    assert rendered(100).rstrip().endswith("weighted average: it is better.")
+    assert rendered(100).rstrip().endswith("Use weighted average.")
 
 
 def test_members_read_alike_are_named_together_and_nothing_is_said_where_all_are_taken_as_they_are():
     text = rendered(200, readings={"a": "softmax", "b": "as it is", "c": "softmax"})
     assert "a, c: softmax; b: as it is." in text
     assert "read" not in rendered(200, readings={"a": "as it is", "b": "as it is"})
+
+
+def test_15_3_rows_of_each_kind_stand_apart():
+    rng = np.random.default_rng(0)
+    labels = np.arange(300) % 3
+    values = softmax(np.eye(3)[labels] + rng.normal(size=(2, 300, 3)), axis=-1)
+    report = compare(Predictions.from_arrays({"a": values[0], "b": values[1]}), labels, repeats=1)
+    console = Console(width=200, file=io.StringIO())
+    console.print(render_report(report))
+    # The first table ends where the caption begins.
+    table = console.file.getvalue().partition(f"{report.samples} rows")[0].splitlines()
+    blocks = "\n".join(line.strip() for line in table).replace("─", "").split("\n\n")
+    sizes = [len(block.strip().splitlines()) for block in blocks if block.strip()]
+    kinds = [score.kind for score in report.scores]
+    assert sizes[1:] == [kinds.count(kind) for kind in dict.fromkeys(kinds)]
 
 
 def test_members_are_shown_with_what_they_bring_and_cost_and_the_front():

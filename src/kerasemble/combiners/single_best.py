@@ -46,7 +46,7 @@ class SingleBest(Combiner):
         >>> from kerasemble import Predictions, SingleBest
         >>> seen = Predictions.from_arrays({"a": [[0.6, 0.4], [0.3, 0.7]], "b": [[0.9, 0.1], [0.2, 0.8]]})
         >>> SingleBest().fit(seen, [0, 1])
-        Fitted single best: b 1.000 (left out: a)
+        Fitted single best: b (left out: a)
 
     Reference:
         The exponent is temperature scaling: Guo, Pleiss, Sun and Weinberger 2017, ICML.
@@ -98,6 +98,12 @@ class SingleBest(Combiner):
     def weights_of(self, learned: Learned) -> npt.NDArray[np.float64]:
         """Return the exponent of the member, and zero for the others (members,)."""
         return np.exp(learned["log_weights"])
+
+    def describe(self, learned: Learned, members: Sequence[str], classes: Sequence[str]) -> str:
+        """Return the member, and the temperature that it is recalibrated by."""
+        del classes
+        (exponent,) = np.exp(learned["log_weights"])
+        return f": {members[0]}" + (f", recalibrated by temperature {1 / exponent:.4g}" if self.recalibrate else "")
 
 
 def best_exponent(alone: Predictions, labels: IntArray, weights: RowWeights) -> float:

@@ -30,7 +30,7 @@ from kerasemble.evaluation.metrics import MetricName, asked_for
 from kerasemble.evaluation.nested import Chosen, cross_fit_choice, take_on_all
 from kerasemble.evaluation.options import Options, options_of
 from kerasemble.evaluation.plan import Plan, Settings, plan_of
-from kerasemble.evaluation.report import Kind, Report
+from kerasemble.evaluation.report import Kind, Report, Score
 from kerasemble.evaluation.scored import Rows, Scored, Table
 from kerasemble.evaluation.significance import Tested
 from kerasemble.evaluation.staged import score_stages
@@ -192,6 +192,7 @@ def compared(
     decision = _decide(table, taken, candidates, subject, nested, options, folds=int(folds.max()) + 1, asked=asked)
     report = dataclasses.replace(
         report,
+        scores=tuple(_as_decided(score, decision) if score.kind == "choice" else score for score in report.scores),
         folds=int(folds.max()) + 1,
         repeats=len(folds),
         warnings=(*lone_member(predictions), *report.warnings, *plan.undefined),
@@ -209,6 +210,11 @@ def compared(
         *of_stages(report),
     ]
     return Compared(dataclasses.replace(report, verdict=" ".join(said)), recipe, members, fitted)
+
+
+def _as_decided(score: Score, decision: Decision) -> Score:
+    """Return the score of the choice with the intervals of the decision, which count how the choice varies."""
+    return dataclasses.replace(score, gain=decision.gain, over_mean=decision.over_mean)
 
 
 def _decide(

@@ -75,7 +75,7 @@ def decide(
         baseline=table.best_member.name,
         baseline_loss=losses[table.best_member.name],
         gain=gain,
-        member=min(_judged(table.members, rows) or table.members, key=lambda each: losses.get(each.name, 0.0)).name,
+        member=min(table.members, key=lambda each: losses.get(each.name, 1 - _accuracy(each, rows))).name,
         mean=table.mean.name,
         mean_loss=rows.mean(table.mean.losses(rows)),
         over_mean=over_mean,

@@ -57,7 +57,7 @@ def dependence(losses: npt.NDArray[np.float64], labels: IntArray, units: IntArra
     )
     remedy = (
         "Name the series, patient or site of each row with groups= (--groups); of one series in the order of time, "
-        'take cv="blocks" or cv="forward" (--cv blocks, --cv forward).'
+        'take cv="blocks" (--cv blocks).'
     )
     return [Finding(Code.DEPENDENT, evidence, remedy)]
 

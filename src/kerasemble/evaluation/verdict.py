@@ -23,21 +23,20 @@ def sentences_of(found: Decision) -> list[str]:
     said = []
     if Caveat.WORSE_THAN_GUESSING in found.caveats:
         said.append(
-            f"Worse than guessing: the {found.measure} of {found.scored} is {found.scored_loss:.4f}, and always "
-            f"answering the class frequencies has {found.guess:.4f}. Are these the labels of these rows?"
+            f"Worse than guessing: '{found.scored}' has a {found.measure} of {found.scored_loss:.4f}, and always "
+            f"answering with the class frequencies has {found.guess:.4f}. Are these the labels of these rows?"
         )
     if Caveat.LIKE_GUESSING in found.caveats:
         said.append(
-            f"Nothing here is surely better than guessing by class frequencies: {found.measure} "
-            f"{found.scored_loss:.4f} of {found.scored}, and {found.guess:.4f} of guessing. Are these the labels of "
-            "these rows?"
+            f"Not surely better than guessing: '{found.scored}' has a {found.measure} of {found.scored_loss:.4f}, and "
+            f"always answering with the class frequencies has {found.guess:.4f}. Are these the labels of these rows?"
         )
     said += [_keep(found)] if found.action is not Action.COMBINE else _combine(found)
     if Caveat.CHOICE_NOT_SCORED in found.caveats:
-        said.append("Two folds are too few to score the choice itself, so these figures are a winner's: too good.")
+        said.append("Two folds are too few to score the choice itself, so these are the figures of a winner, which flatter it.")
     if Caveat.NOT_SURELY_BETTER in found.caveats:
         said.append(
-            f"The {found.measure} of {found.rival} is lower, {found.rival_loss:.4f}, but the difference may be chance."
+            f"The {found.measure} of {found.rival} is lower, {found.rival_loss:.4f}, but not by the standard error of the difference."
         )
     if Caveat.MEAN_AS_GOOD in found.caveats:
         said.append(_against_the_mean(found))
@@ -59,8 +58,9 @@ def _keep(found: Decision) -> str:
     picked = ""
     if found.subject != found.recalibrated and f"{found.loss:.4f}" != f"{found.baseline_loss:.4f}":
         picked = f", {found.baseline_loss:.4f} as picked in each fold"
+    better = "surely better" if found.rival_loss is not None and found.rival_loss < found.loss else "better"
     return (
-        f"Keep {what}: no combination is better ({found.measure} {found.loss:.4f}{picked}; {found.rival} has "
+        f"Keep {what}: no combination is {better} ({found.measure} {found.loss:.4f}{picked}; {found.rival} has "
         f"{found.rival_loss:.4f})."
     )
 
@@ -89,7 +89,7 @@ def _combine(found: Decision) -> list[str]:
         return [*said, f"Combining adds nothing to that ({_interval(found.combining)})."]
     if Caveat.CALIBRATION_ONLY in found.caveats:
         sure = "may be chance"
-    return [*said, f"Combining brings the other {more:.4f} ({_interval(found.combining)}): this part {sure}."]
+    return [*said, f"Combining brings the remaining {more:.4f} ({_interval(found.combining)}): this part {sure}."]
 
 
 def _score(found: Decision) -> str:

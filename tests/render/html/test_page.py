@@ -5,14 +5,18 @@ from __future__ import annotations
 import base64
 import dataclasses
 import gzip
+import html
 import json
+import math
 import re
 
 import numpy as np
 import pytest
 
 import kerasemble as ke
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
+from kerasemble.evaluation.verdict import of_stages, sentences_of
 from kerasemble.render.html import page_of
 
 KINDS = ["full", "bare", "of_labels", "large", "staged"]
@@ -64,7 +68,8 @@ def test_all_numbers_can_be_taken_from_the_page(page, full):
     encoded = re.search(r"data:application/gzip;base64,([^\"]+)", page("full"))[1]
     found = ke.Report.from_json(json.loads(gzip.decompress(base64.b64decode(encoded))))
     assert [each.name for each in found.scores] == [each.name for each in full.scores]
-    assert found.chosen.gain == pytest.approx(full.chosen.gain, rel=1e-5)
+    for read, score in zip(found.scores, full.scores, strict=True):
+        assert read.gain == pytest.approx(score.gain, rel=1e-5, nan_ok=True)
     assert found.analysis.diversity.members == full.analysis.diversity.members
 
 
@@ -133,18 +138,70 @@ def test_a_page_without_stages_says_nothing_of_them(page):
     assert "Abstaining." not in page("full")
 
 
-@pytest.mark.parametrize(
-    ("verdict", "first", "others"),
-    [
-        ("a. B: log loss 1 (1 to 2). The rest.", "A. B: log loss 1 (1 to 2).", "The rest."),
-        ("keep a: no combination is better (1 of b).", "Keep a: no combination is better (1 of b).", ""),
-        ("it is (1), and combining adds nothing sure. More.", "It is (1), and combining adds nothing sure.", "More."),
-    ],
-)
-def test_the_first_sentence_is_the_headline_whatever_names_hold(full, verdict, first, others):
-    text = page_of(dataclasses.replace(full, verdict=verdict))
+@pytest.mark.parametrize("names", ["abc", ("a. B", "v1.0 (best). Really", "c")], ids=["plain", "full-stops"])
+def test_the_headline_is_the_first_sentence_of_the_decision_whatever_names_hold(make_report, names):
+    report = make_report(names)
+    text = html.unescape(page_of(report))
+    first, *others = sentences_of(report.decision)
     assert f'<h1 id="verdict">{first}</h1>' in text
-    assert (f'<p class="lede">{others}</p>' in text) == bool(others)
+    assert f'<p class="lede">{" ".join(others)}</p>' in text
+    assert f'<h1 id="verdict">{report.verdict}</h1>' in html.unescape(page_of(dataclasses.replace(report, decision=None)))
+
+
+def rows_of(text):
+    """Return the rows of the table of scores: kind and classes, what is drawn, gain and interval."""
+    table = re.search(r'<table class="scores">.*?<tbody>(.*?)</tbody>', text, re.DOTALL)[1]
+    cells = re.compile(r'<tr class="(.*?)">.*?<td class="drawn">(.*?)</td>\s*<td class="span">(.*?)</td>', re.DOTALL)
+    return [(kind, drawn, re.sub("<.*?>", " ", span).split()) for kind, drawn, span in cells.findall(table)]
+
+
+@pytest.mark.parametrize("kind", ["full", "of_labels", "staged", "bare"])
+def test_15_3_each_row_of_the_page_has_the_gain_and_the_interval_of_the_table(page, kind, request):
+    report = request.getfixturevalue(kind)
+    shown = rows_of(page(kind))
+    assert [classes.split()[0] for classes, _, _ in shown] == [score.kind for score in report.scores]
+    for (classes, drawn, span), score, row in zip(shown, report.scores, report.rows()[1:], strict=True):
+        assert span == [*row[-2].split(), *row[-1].split()]
+        assert ("chosen" in classes.split()) == (score == report.chosen)
+        assert ("<svg" in drawn) == (not math.isnan(score.gain.mean))
+        # One line is the scale's zero, another the interval, which is not drawn where it has no ends.
+        assert drawn.count('id="gain') == 0 or ("without an interval" in drawn) == math.isnan(score.gain.low)
+    assert "nan" not in " ".join(part for _, _, span in shown for part in span)
+
+
+def test_15_22_a_report_without_rows_has_no_row_picture_position_label_or_group(full):
+    images = np.random.default_rng(0).integers(0, 255, (300, 8, 8), dtype=np.uint8)
+    groups = {part.name for part in full.analysis.slices if part.kind == "group"}
+    assert groups
+    bare = full.without_rows()
+    text, whole = page_of(bare, images), page_of(full, images)
+    for mark in ("data:image/png", 'id="doubtful"', 'id="trial-data"', "By group"):
+        assert mark in whole
+        assert mark not in text
+    written = bare.to_json()
+    assert written["analysis"]["uncertainty"]["doubtful"] == []
+    assert groups.isdisjoint(part["name"] for part in written["analysis"]["slices"] if part["kind"] == "group")
+    assert [written["scores"], written["decision"]] == [full.to_json()["scores"], full.to_json()["decision"]]
+    assert ke.Report.from_json(written) == bare
+    assert full.analysis.uncertainty.doubtful, "the report itself is as it was"
+
+
+def test_15_22_a_verdict_without_rows_names_no_group_that_is_covered_too_seldom(make_report):
+    groups = np.array([f"patient-{index % 2}" for index in range(200)])
+    report = make_report("abc", stages=[ke.ConformalSets(0.8)], groups=groups)
+    staged = report.analysis.staged[0]
+    (worst, *_) = staged.sets.of_groups
+    sets = dataclasses.replace(
+        staged.sets, of_groups=(dataclasses.replace(worst, held=0.1, code=Code.GROUP_UNDERCOVERED),)
+    )
+    analysis = dataclasses.replace(report.analysis, staged=(dataclasses.replace(staged, sets=sets),))
+    report = dataclasses.replace(report, analysis=analysis)
+    said = " ".join([*sentences_of(report.decision), *of_stages(report)])
+    report = dataclasses.replace(report, verdict=said)
+    assert "patient-" in report.verdict
+    bare = report.without_rows()
+    assert "patient-" not in bare.verdict + json.dumps(bare.to_json())
+    assert f"{sets.held:.1%}" in bare.verdict
 
 
 def test_of_many_classes_the_answers_that_are_not_shown_are_counted_together(page):
