@@ -33,7 +33,9 @@ def sentences_of(found: Decision) -> list[str]:
         )
     said += [_keep(found)] if found.action is not Action.COMBINE else _combine(found)
     if Caveat.CHOICE_NOT_SCORED in found.caveats:
-        said.append("Two folds are too few to score the choice itself, so these are the figures of a winner, which flatter it.")
+        said.append(
+            "Two folds are too few to score the choice itself, so these are the figures of a winner, which flatter it."
+        )
     if Caveat.NOT_SURELY_BETTER in found.caveats:
         said.append(
             f"The {found.measure} of {found.rival} is lower, {found.rival_loss:.4f}, but not by the standard error of the difference."
