@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import itertools
 import math
 from types import SimpleNamespace
@@ -13,7 +14,8 @@ from scipy.special import softmax
 from sklearn import metrics as of_sklearn
 from sklearn.calibration import calibration_curve
 
-from kerasemble.core.errors import KerasembleError
+from kerasemble.core.codes import Code
+from kerasemble.core.errors import KerasembleError, KerasembleWarning
 from kerasemble.core.predictions import Predictions
 from kerasemble.evaluation.calibration import calibration_of, risk_coverage_of
 from kerasemble.evaluation.compare import compare

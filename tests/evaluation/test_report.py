@@ -11,6 +11,7 @@ from kerasemble.evaluation.report import Report, Score
 from kerasemble.evaluation.significance import Interval
 
 NONE = Interval(0.0, 0.0, 0.0)
+BASELINE = Score("best member", "baseline", {"accuracy": 0.97, "log loss": 0.1214}, NONE, NONE)
 MEMBER = Score("cnn-b", "member", {"accuracy": 0.97, "log loss": 0.1214}, NONE, NONE)
 OTHER = Score("mlp", "member", {"accuracy": 0.9, "log loss": 0.3}, Interval(-0.1786, -0.25, -0.1072), NONE)
 POOL = Score(
@@ -21,7 +22,8 @@ POOL = Score(
 @pytest.fixture
 def report():
     return Report(
-        scores=(OTHER, MEMBER, POOL),
+        scores=(OTHER, MEMBER, BASELINE, POOL),
+        baseline=BASELINE,
         best_member=MEMBER,
         chosen=POOL,
         verdict="weighted average it is.",
