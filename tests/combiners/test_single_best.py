@@ -69,6 +69,18 @@ def test_by_another_loss_another_member_may_be_the_best(loss):
     assert ke.SingleBest(loss=loss).fit(seen, labels).members == ("sharp",)
 
 
+def test_a_member_that_knows_nothing_is_still_a_member():
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, 200)
+    # Sure of what is wrong.
+    seen = Predictions.from_arrays(
+        {name: softmax(-5 * np.eye(3)[labels] + rng.normal(size=(200, 3)), axis=1) for name in "ab"}
+    )
+    fitted = ke.SingleBest(recalibrate=True).fit(seen, labels)
+    assert len(fitted.members) == 1
+    np.testing.assert_allclose(fitted(seen), 1 / 3, atol=0.01)
+
+
 def test_an_unknown_loss_is_refused():
     with pytest.raises(ke.KerasembleError):
         ke.SingleBest(loss="hinge")

@@ -8,14 +8,12 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from kerasemble.evaluation.pools import pool_within
 from scipy.special import softmax
 
 import kerasemble as ke
 from kerasemble.core.codes import Code
 from kerasemble.core.costs import Cost
 from kerasemble.evaluation.budget import Budget, Priced, as_costs, check_budget
-from kerasemble.evaluation.summed import rows_of
 from kerasemble.render.html import page_of
 
 
@@ -65,6 +63,7 @@ def test_15_13_measured_times_do_not_decide_which_members_are_kept_where_no_cost
     labels = rng.integers(0, 3, 300)
     logits = 2 * np.eye(3)[labels] + rng.normal(size=(14, 300, 3))
     seen = ke.Predictions.from_arrays(dict(zip("abcdefghijklmn", softmax(logits, axis=-1), strict=True)))
-    rows, _ = rows_of(seen, labels, None, None, None)
     prices = [Priced(10 ** rng.uniform(-3, 3, 14), "ms a row") for _ in range(4)]
-    assert len({pool_within(Budget(members=3), priced, rows, None)(()) for priced in prices}) == 1
+    limit = Budget(members=3)
+    selecting = [ke.Select(max_members=3, costs=tuple(limit.prices(priced))) for priced in prices]
+    assert len({each.fit(seen, labels).members for each in selecting}) == 1

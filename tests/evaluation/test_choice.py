@@ -10,7 +10,7 @@ from kerasemble.combiners.recipes import name_of
 from kerasemble.core.predictions import Predictions
 from kerasemble.evaluation.candidates import Candidates, candidates_of, default_combiners, with_mean
 from kerasemble.evaluation.choice import Evidence, Taken, likely_takes, take
-from kerasemble.evaluation.significance import paired_interval
+from kerasemble.evaluation.significance import paired_interval, standard_error
 
 
 def even(members, classes):
@@ -159,3 +159,15 @@ def test_15_4_votes_are_eligible_by_error_rate_and_not_by_log_loss(seen, measure
 def test_the_plain_mean_is_always_compared_and_once():
     assert with_mean([ke.Median()]) == [ke.Average(), ke.Median()]
     assert with_mean([ke.Median(), ke.Average()]) == [ke.Median(), ke.Average()]
+
+
+def test_what_another_sample_would_take_is_split_where_that_is_open():
+    # Just as much better as it takes to be so by its standard error.
+    rng = np.random.default_rng(0)
+    base, noise = rng.gamma(2, size=400), rng.normal(size=400)
+    noise -= noise.mean()
+    losses = np.stack([base + 5, base + 5, base, base - standard_error(noise, np.ones(400)) + noise])
+    candidates = Candidates((ke.Average(),) * 4, ("",) * 4, FIRST, FIRST, 0, 1, (FIRST, SECOND))
+    shares = likely_takes(Evidence(losses, np.ones(400), None), candidates)
+    assert 0.4 < shares[SECOND] < 0.6
+    assert shares[FIRST] == pytest.approx(1 - shares[SECOND])

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 
 import pytest
 
+from kerasemble.core.errors import KerasembleError
 from kerasemble.evaluation.report import Report, Score
 from kerasemble.evaluation.significance import Interval
 
@@ -41,7 +43,7 @@ def by_errors():
     member = Score("cnn-b", "member", {"accuracy": 0.97}, NONE, NONE)
     other = Score("mlp", "member", {"accuracy": 0.9}, Interval(-0.07, -0.09, -0.05), NONE)
     vote = Score("bayesian vote", "combiner", {"accuracy": 0.98, "log loss": 0.068}, Interval(0.01, 0.002, 0.018), NONE)
-    return Report((other, member, vote), member, vote, "vote.", 500, 5, measure="error rate")
+    return Report((other, member, vote), member, member, vote, "vote.", 500, 5, measure="error rate")
 
 
 @pytest.mark.parametrize("which", ["report", "by_errors"])
@@ -54,10 +56,9 @@ def test_a_report_is_the_same_after_json(request, which):
 
 def test_a_report_of_labels_only_has_no_log_loss_of_members_and_gains_in_error_rate(by_errors):
     rows = {row[0]: row[1:] for row in by_errors.rows()[1:]}
-    assert rows["mlp"] == ("90.00%", "", "-0.0700", "-0.090 to -0.050")
-    assert rows["cnn-b"] == ("97.00%", "", "", "best member")
-    assert rows["bayesian vote"] == ("98.00%", "0.0680", "+0.0100", "+0.002 to +0.018")
-    assert "Gain: error rate of the best member (cnn-b) less this one's." in str(by_errors)
+    assert rows["mlp"] == ("90.00%", "", "-0.0700", "-0.0900 to -0.0500")
+    assert rows["cnn-b"][:3] == ("97.00%", "", "")
+    assert rows["bayesian vote"] == ("98.00%", "0.0680", "+0.0100", "+0.0020 to +0.0180")
 
 
 @pytest.mark.parametrize(
@@ -65,25 +66,26 @@ def test_a_report_of_labels_only_has_no_log_loss_of_members_and_gains_in_error_r
     [
         (POOL, "log loss", 0.068),
         (POOL, "error rate", 0.02),
-        (dataclasses.replace(POOL, metrics={"accuracy": 0.98}), "log loss", 0.02),
+        (dataclasses.replace(POOL, metrics={"accuracy": 0.98}), "log loss", math.nan),
     ],
 )
-def test_a_score_has_the_loss_that_is_asked_for_and_the_error_rate_where_there_is_no_other(score, measure, loss):
-    assert score.loss(measure) == pytest.approx(loss)
+def test_a_score_has_the_loss_that_is_asked_for(score, measure, loss):
+    assert score.loss(measure) == pytest.approx(loss, nan_ok=True)
 
 
 def test_scores_are_found_by_name(report):
     assert report["cnn-b"] == MEMBER
-    with pytest.raises(KeyError, match="vit"):
+    with pytest.raises(KerasembleError):
         report["vit"]
 
 
 def test_the_text_has_each_score_with_its_interval_the_warnings_and_the_verdict(report):
     lines = str(report).splitlines()
-    rows = {line.split("  ")[0]: line.split() for line in lines[1:4]}
-    assert rows["mlp"][1:] == ["90.00%", "0.3000", "-0.1786", "-0.250", "to", "-0.107"]
-    assert rows["cnn-b"][1:] == ["97.00%", "0.1214", "best", "member"]
-    assert rows["weighted average"][2:] == ["98.00%", "0.0680", "+0.0534", "+0.041", "to", "+0.066"]
+    rows = {line.split("  ")[0]: line.split() for line in lines[1:5]}
+    assert rows["mlp"][1:] == ["90.00%", "0.3000", "-0.1786", "-0.2500", "to", "-0.1072"]
+    assert rows["cnn-b"][1:] == ["97.00%", "0.1214", "+0.0000", "+0.0000", "to", "+0.0000"]
+    assert rows["best member"][2:4] == ["97.00%", "0.1214"]
+    assert rows["weighted average"][2:] == ["98.00%", "0.0680", "+0.0534", "+0.0410", "to", "+0.0658"]
     assert "Warning: Member 'mlp' is odd." in lines
     assert lines[-2:] == ["weighted average it is.", "Fitted weighted average: cnn-b 0.900, mlp 0.100"]
     assert "500 rows" in str(report)
@@ -91,9 +93,9 @@ def test_the_text_has_each_score_with_its_interval_the_warnings_and_the_verdict(
 
 
 def test_the_columns_of_the_text_stand_under_each_other(report):
-    heading, *rows = str(report).splitlines()[:4]
+    heading, *rows = str(report).splitlines()[:5]
     end = heading.index("log loss") + len("log loss")
-    assert [row[:end].split()[-1] for row in rows] == ["0.3000", "0.1214", "0.0680"]
+    assert [row[:end].split()[-1] for row in rows] == ["0.3000", "0.1214", "0.1214", "0.0680"]
 
 
 def test_a_notebook_shows_the_verdict_the_table_and_what_is_warned_of_and_no_markup_of_names(report):

@@ -23,6 +23,8 @@ from kerasemble.solvers.log_linear_pool import solve_log_linear_pool
 _TIE = 1e-9
 # Of the pull of an exponent toward one, in rows, as in `WeightedGeometricAverage`.
 _STRENGTH = 10.0
+# An exponent of zero, as of a member that knows nothing, would leave no member at all.
+_LEAST = 1e-3
 
 
 @final
@@ -108,7 +110,8 @@ class SingleBest(Combiner):
 
 def best_exponent(alone: Predictions, labels: IntArray, weights: RowWeights) -> float:
     """Return the power of one member's probabilities that has the least log loss, pulled toward one."""
-    return float(solve_log_linear_pool(alone, labels, weights, _STRENGTH / effective_rows(weights)).weights[0])
+    solved = solve_log_linear_pool(alone, labels, weights, _STRENGTH / effective_rows(weights))
+    return max(float(solved.weights[0]), _LEAST)
 
 
 def recalibrated(values: npt.NDArray[np.floating], exponent: float) -> npt.NDArray[np.floating]:
