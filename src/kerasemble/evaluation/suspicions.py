@@ -11,7 +11,7 @@ from kerasemble.core.codes import Code
 from kerasemble.core.metrics import hits
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights, effective_rows, few_effective
-from kerasemble.evaluation.class_order import hits_in_order
+from kerasemble.evaluation.class_order import find_class_order, hits_in_order
 from kerasemble.evaluation.finding import Finding
 from kerasemble.evaluation.leakage import trained_on
 from kerasemble.evaluation.match import strength
@@ -21,8 +21,9 @@ from kerasemble.evaluation.proposals import Hits, held_out, verified
 # A shift by one is said only where it explains at least this much more of the labels than the labels as given, for the
 # member in the middle, and where that is more than chance by so many standard deviations over all members.
 _SHIFT_GAIN, _CHANCE = 0.1, 4.0
-# What is surely better than the shift, or worse with it, speaks against it: one error in a hundred.
-_SURE = 2.33
+# A member that is surely worse with the shift speaks against it, and so does an order of the classes that explains so
+# much more: the shift must reach this share of what the order gains. One error in ten thousand, for poor members.
+_SURE, _SHARE = 3.72, 0.5
 # From here on who always answers the most frequent class is right too often for accuracy to tell anything.
 _MOSTLY = 0.9
 # Below this many rows two members that give labels only may agree on all of them and be different.
@@ -157,8 +158,12 @@ def _shift(predictions: Predictions, labels: IntArray) -> Finding | None:
         return None
     if min(strength(each, labels, counts) for each in gains) < -_SURE:
         return None
-    ordered = np.mean([hits_in_order(values, labels) for values in predictions.each()], axis=0)
-    if strength(ordered - means[shift], labels, counts) > _SURE:
+    moved = (labels + shift) % classes
+    sure = [find_class_order(values, moved) is not None for values in predictions.each()]
+    ordered = float(np.mean([hits_in_order(values, labels).mean() for values in predictions.each()]))
+    given, shifted = float(means[0].mean()), float(means[shift].mean())
+    # A poor member may be better in some other order whatever its labels are, but hardly gain twice as much.
+    if 2 * sum(sure) >= len(sure) or shifted - given < _SHARE * (ordered - given):
         return None
 
     def judge(others: IntArray, rows: IntArray) -> Hits:
