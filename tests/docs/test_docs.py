@@ -158,7 +158,9 @@ def test_15_21_what_a_page_says_to_install_lies_in_the_checkout(page, root):
             what = arguments[-1]
             named = what.removeprefix(".[").removesuffix("]").split(",") if what.startswith(".[") else []
             assert set(named) <= set(extras), f"{page.name}: {line}"
-            assert named or what == "." or (root / what).is_file(), f"{page.name}: {line} asks for what is not published"
+            assert named or what == "." or (root / what).is_file(), (
+                f"{page.name}: {line} asks for what is not published"
+            )
 
 
 @pytest.mark.parametrize("name", ["README.md", "docs/index.md"])
@@ -175,7 +177,9 @@ def test_15_21_a_start_page_says_how_to_install_before_it_uses_the_package(name,
 def test_15_21_make_says_each_slow_step_before_it_takes_it(target, root, tmp_path):
     command = ["make", "--dry-run", target, f"VENV={tmp_path / 'none'}"]
     said = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout.splitlines()
-    slow = [at for at, line in enumerate(said) if "pip install" in line or "-m venv" in line or "kerasemble demo" in line]
+    slow = [
+        at for at, line in enumerate(said) if "pip install" in line or "-m venv" in line or "kerasemble demo" in line
+    ]
     assert len(slow) >= 3
     previous = -1
     for at in slow:

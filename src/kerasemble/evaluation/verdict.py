@@ -33,7 +33,9 @@ def sentences_of(found: Decision) -> list[str]:
         )
     said += [_keep(found)] if found.action is not Action.COMBINE else _combine(found)
     if Caveat.CHOICE_NOT_SCORED in found.caveats:
-        said.append("Two folds are too few to score the choice itself, so these are the figures of a winner, which flatter it.")
+        said.append(
+            "Two folds are too few to score the choice itself, so these are the figures of a winner, which flatter it."
+        )
     if Caveat.NOT_SURELY_BETTER in found.caveats:
         said.append(
             f"The {found.measure} of {found.rival} is lower, {found.rival_loss:.4f}, but not by the standard error of the difference."
@@ -89,9 +91,7 @@ def _combine(found: Decision) -> list[str]:
     if alone <= 0:
         return [*said, whole, f"Recalibration alone brings none of it: {fair}."]
     more = _difference(found.recalibrated_loss, found.scored_loss)
-    said.append(
-        f"Of the gain of {gain:.4f} ({_interval(found.gain)}), recalibration alone brings {alone:.4f}: {fair}."
-    )
+    said.append(f"Of the gain of {gain:.4f} ({_interval(found.gain)}), recalibration alone brings {alone:.4f}: {fair}.")
     if more <= 0:
         return [*said, f"Combining adds nothing to that ({_interval(found.combining)})."]
     if Caveat.CALIBRATION_ONLY in found.caveats:

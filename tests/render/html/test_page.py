@@ -145,7 +145,9 @@ def test_the_headline_is_the_first_sentence_of_the_decision_whatever_names_hold(
     first, *others = sentences_of(report.decision)
     assert f'<h1 id="verdict">{first}</h1>' in text
     assert f'<p class="lede">{" ".join(others)}</p>' in text
-    assert f'<h1 id="verdict">{report.verdict}</h1>' in html.unescape(page_of(dataclasses.replace(report, decision=None)))
+    assert f'<h1 id="verdict">{report.verdict}</h1>' in html.unescape(
+        page_of(dataclasses.replace(report, decision=None))
+    )
 
 
 def rows_of(text):
