@@ -165,7 +165,9 @@ def in_members(group: Group, seeds: int) -> Iterator[Outcome]:
                     right = bool(found) and as_good(member, group, order, found[0].options["classes"])
                     yield outcome(fault, found=right)
                 shuffled = said(mine[rng.permutation(len(mine))])
-                yield outcome("rows of a member shuffled", found=bool(of_member(shuffled, UNRELATED, member.name)))
+                yield outcome(
+                    "rows of a member shuffled", found=bool(of_member(shuffled, UNRELATED, member.name))
+                )
                 constant = said(np.tile(mine[:1], (len(mine), 1)))
                 yield outcome("constant member", found=bool(of_member(constant, {Code.CONSTANT}, member.name)))
                 if not group.votes or len(labels) >= 100:
@@ -187,10 +189,7 @@ def in_labels(group: Group, seeds: int) -> Iterator[Outcome]:
             labels = group.labels[index]
             faults = {"labels shuffled": (rng.permutation(labels), LABELS)}
             if group.classes > 2:
-                faults["labels shifted by one"] = (
-                    (labels + rng.choice([-1, 1])) % group.classes,
-                    {Code.LABELS_SHIFTED},
-                )
+                faults["labels shifted by one"] = ((labels + rng.choice([-1, 1])) % group.classes, {Code.LABELS_SHIFTED})
             for fault, (wrong, codes) in faults.items():
                 found = suspicions(seen, wrong)
                 right = bool(of_member(found, codes, None)) and not [each for each in found if each.options]

@@ -49,8 +49,8 @@ def _members(report: Report) -> list[RenderableType]:
         table.add_row(Text(each.member), f"{each.shapley:+.4f}", f"{each.left_out:+.4f}", *cost)
     how = "exact" if found.contributions_exact else "sampled"
     caption = (
-        f"In log loss of the plain mean: Shapley values ({how}), and how much it rises without the member. Members below "
-        "zero make the plain mean worse."
+        f"In log loss of the plain mean: Shapley values ({how}), and how much it rises without the member. Members "
+        "below zero make the plain mean worse."
     )
     front = [each for each in found.subsets if each.on_front]
     said = "; ".join(f"{' + '.join(each.members)} {each.log_loss:.4f} ({each.cost:.3g})" for each in front[:_SHOWN])
