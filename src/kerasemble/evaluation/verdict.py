@@ -38,8 +38,8 @@ def sentences_of(found: Decision) -> list[str]:
         )
     if Caveat.NOT_SURELY_BETTER in found.caveats:
         said.append(
-            f"The {found.measure} of {found.rival} is lower, {found.rival_loss:.4f}, but not by the standard error of "
-            "the difference."
+            f"The {found.measure} of {found.rival} is lower, {found.rival_loss:.4f}, but by less than the standard error "
+            "of the difference."
         )
     if Caveat.MEAN_AS_GOOD in found.caveats:
         said.append(_against_the_mean(found))
@@ -47,11 +47,6 @@ def sentences_of(found: Decision) -> list[str]:
         said.append(
             f"By accuracy it is surely worse than {name}: {found.accuracy:.2%} against {accuracy:.2%}. To choose by "
             "accuracy, pass select_by='accuracy' (--select-by accuracy)."
-        )
-    if Caveat.FEW_EFFECTIVE_ROWS in found.caveats:
-        said.append(
-            f"The rows' weights are so uneven that they tell as much as {found.effective_rows:.1f} equal rows: a few "
-            "rows decide all of these figures."
         )
     return said
 

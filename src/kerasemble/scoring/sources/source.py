@@ -207,8 +207,8 @@ def _check_count(y: npt.NDArray[Any], rows: int, place: str) -> None:
     received = len(y) if y.ndim else 1
     if received != rows:
         where = f" in {place}" if place else ""
-        given = f"{counted(rows, 'row')} and {counted(received, 'label')}"
-        msg = f"The data{where} has {given}. Give one label for each row, in its order."
+        has = f"{counted(rows, 'row')} and {counted(received, 'label')}"
+        msg = f"The data{where} has {has}. Give one for each row, in order."
         raise KerasembleError(msg)
 
 
