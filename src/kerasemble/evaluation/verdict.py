@@ -38,8 +38,8 @@ def sentences_of(found: Decision) -> list[str]:
         )
     if Caveat.NOT_SURELY_BETTER in found.caveats:
         said.append(
-            f"The {found.measure} of {found.rival} is lower, {found.rival_loss:.4f}, but by less than the standard "
-            "error of the difference."
+            f"The {found.measure} of {found.rival} is lower, {found.rival_loss:.4f}, but by less than the standard error "
+            "of the difference."
         )
     if Caveat.MEAN_AS_GOOD in found.caveats:
         said.append(_against_the_mean(found))
