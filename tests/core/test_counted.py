@@ -38,7 +38,7 @@ def test_15_22_nothing_says_one_in_the_plural():
         repr(ke.Average().fit(seen)),
         repr(ke.Select(ke.Average(), max_members=1).fit(two, [0, 1])),
         repr(ke.Chain(ke.Average(), (ke.Temperature(),)).fit(two.only(["a"]), [0, 1])),
-        repr(Checked((ke.Member("a.keras"),), (), (), 1, None, None)),
+        repr(Checked(("a",), (), (), 1, None, None)),
         repr(as_source(np.zeros((1, 4)))),
         refusal(lambda: ke.WeightedAverage(weights=[1.0]).fit(two)),
         refusal(lambda: ke.WeightedGeometricAverage().fit(two, [0])),

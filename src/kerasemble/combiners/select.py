@@ -66,7 +66,7 @@ class Select(Combiner):
         >>> from kerasemble import Average, Predictions, Select
         >>> tables = {"a": [[0.8, 0.2], [0.3, 0.7]], "b": [[0.7, 0.3], [0.1, 0.9]], "c": [[0.4, 0.6], [0.6, 0.4]]}
         >>> Select(Average(), max_members=2).fit(Predictions.from_arrays(tables), [0, 1])
-        Fitted select: average of 1 member (a) (left out: b, c)
+        Fitted select: average of 1 member (b) (left out: a, c)
 
     Reference:
         Forward selection: Elenberg, Khanna, Dimakis and Negahban 2018, Annals of Statistics 46(6B).

@@ -118,7 +118,8 @@ def check_widths(widths: Mapping[str, int], width: int | None = None) -> None:
         raise KerasembleError(msg)
     received = next(iter(widths.values()))
     if width is not None and received != width:
-        msg = f"{width} class names were given, but the members answer over {received} classes: {listed}."
+        names = f"{counted(width, 'class name')} {'was' if width == 1 else 'were'} given"
+        msg = f"{names}, but the members answer over {counted(received, 'class')}: {listed}."
         raise KerasembleError(msg)
     if received == 1:
         msg = f"Members have one class: {listed}. There is nothing to decide with fewer than two."

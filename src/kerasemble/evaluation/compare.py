@@ -129,9 +129,9 @@ def compare(
         >>> seen = ke.Predictions.from_arrays({"a": a, "b": b})
         >>> report = ke.compare(seen, [0, 1] * 20, [ke.Average()])
         >>> report.verdict
-        'Keep b: no combination is better (log loss 0.2899; average has 0.2966).'
+        'Keep b, recalibrated: no combination is better (log loss 0.2157; average has 0.2967).'
         >>> report.decision.action.value, report.decision.subject, round(report.decision.loss, 4)
-        ('keep-member', 'b', 0.2899)
+        ('keep-member', 'best member, recalibrated', 0.2157)
     """
     predictions = as_predictions(predictions)
     prefer = None if prefer is None else as_combiner(prefer)

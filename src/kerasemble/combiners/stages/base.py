@@ -33,7 +33,7 @@ class Stage(Recipe, abc.ABC):
         >>> from kerasemble import Average, Chain, Predictions, Temperature
         >>> seen = Predictions.from_arrays({"a": [[0.9, 0.1], [0.4, 0.6]] * 50})
         >>> Chain(Average(), (Temperature(),)).fit(seen, [0, 1] * 50)
-        Fitted chain: average of 1 member (a), then temperature 0.1452
+        Fitted chain: average of 1 member (a), then temperature 0.1454
     """
 
     # The name of the output that the stage adds; None for a calibrator.
