@@ -40,6 +40,7 @@ class Rows(NamedTuple):
         groups: (samples,) group numbers; None where each row stands for itself.
         positions: (samples,) of the rows in the data that was given.
         measure: the loss by which members and combiners are compared, one of `core.losses.LOSSES`.
+        named: whether labels were given as names, which cannot be shifted.
     """
 
     predictions: Predictions
@@ -48,6 +49,7 @@ class Rows(NamedTuple):
     groups: IntArray | None
     positions: IntArray
     measure: str = "log loss"
+    named: bool = False
 
     @property
     def by_probabilities(self) -> bool:

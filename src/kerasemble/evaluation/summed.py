@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.core.errors import KerasembleError
-from kerasemble.core.labels import encode_labels
+from kerasemble.core.labels import are_names, encode_labels
 from kerasemble.core.options import as_array
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import ClassWeight, row_weights
@@ -55,7 +55,7 @@ def rows_of(
         predictions, labels, weights = predictions.rows(positions), labels[positions], weights[positions]
         groups = None if groups is None else as_array(groups, "groups")[positions]
     units = units_of(predictions, groups, blocks)
-    return Rows(predictions, labels, weights, units.numbers, positions), units
+    return Rows(predictions, labels, weights, units.numbers, positions, named=are_names(y)), units
 
 
 def as_members(predictions: Predictions) -> list[Scored]:
@@ -119,7 +119,7 @@ def report_of(
             for each in (
                 *units.findings(),
                 *_dependence(table),
-                *suspicions(seen, rows.labels),
+                *suspicions(seen, rows.labels, named=rows.named),
                 *uneven_weights(rows.weights),
             )
         ),
