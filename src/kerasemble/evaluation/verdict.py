@@ -31,6 +31,9 @@ def sentences_of(found: Decision) -> list[str]:
             f"Not surely better than guessing: '{found.scored}' has a {found.measure} of {found.scored_loss:.4f}, and "
             f"always answering with the class frequencies has {found.guess:.4f}. Are these the labels of these rows?"
         )
+    if said:
+        # A gain over what is worse still means nothing.
+        return [*said, f"Until that is answered, no gain of '{found.subject}' means anything."]
     said += [_keep(found)] if found.action is not Action.COMBINE else _combine(found)
     if Caveat.CHOICE_NOT_SCORED in found.caveats:
         said.append(
@@ -38,8 +41,8 @@ def sentences_of(found: Decision) -> list[str]:
         )
     if Caveat.NOT_SURELY_BETTER in found.caveats:
         said.append(
-            f"The {found.measure} of {found.rival} is lower, {found.rival_loss:.4f}, but by less than the standard error "
-            "of the difference."
+            f"The {found.measure} of {found.rival} is lower, {found.rival_loss:.4f}, but by less than the standard "
+            "error of the difference."
         )
     if Caveat.MEAN_AS_GOOD in found.caveats:
         said.append(_against_the_mean(found))

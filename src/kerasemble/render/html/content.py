@@ -228,8 +228,8 @@ def _diversity(found: Diversity) -> list[dict[str, Any]]:
     """Return tables of pairs, each value with how strong its colour is."""
     unlike = "Share of rows on which the two give different answers. The higher it is, the more a combination can gain."
     yule = (
-        "1 if the two are right on the same rows, 0 if they are independent, below zero if one is right where the other "
-        "errs."
+        "1 if the two are right on the same rows, 0 if they are independent, below zero if one is right where the "
+        "other errs."
     )
     both = "Share of rows on which both are wrong."
     together = "1 if the two err on the same rows, 0 if they err independently."
