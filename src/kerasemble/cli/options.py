@@ -14,7 +14,7 @@ from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import check_target
 from kerasemble.core.row_weights import ClassWeight
-from kerasemble.evaluation.folds import CV
+from kerasemble.evaluation.folds import CV, DIVISIONS
 from kerasemble.members.custom import import_objects
 from kerasemble.members.listing import load_members
 from kerasemble.members.member import Member
@@ -124,8 +124,8 @@ cv = click.option(
     callback=lambda _context, _parameter, value: parse_cv(value),
     default="5",
     show_default=True,
-    metavar="K|blocks",
-    help="Folds of the comparison; blocks where rows are in the order of time and tell of their neighbours.",
+    metavar="K|blocks|forward",
+    help="Folds of the comparison; blocks or forward where rows are in the order of time.",
 )
 repeats = click.option(
     "--repeats",
@@ -184,12 +184,13 @@ def parse_range(value: str) -> tuple[float, float]:
 
 
 def parse_cv(value: str) -> CV:
-    """Return a number of folds, or "blocks"."""
-    if value == "blocks":
-        return "blocks"
+    """Return a number of folds, "blocks" or "forward"."""
+    for division in DIVISIONS:
+        if value == division:
+            return division
     if value.isdecimal() and _FEWEST_FOLDS <= int(value) <= _MOST_FOLDS:
         return int(value)
-    message = f"'{value}' is no division into folds. Write a number from {_FEWEST_FOLDS} to {_MOST_FOLDS}, or blocks."
+    message = f"'{value}' is no division into folds. Write {_FEWEST_FOLDS} to {_MOST_FOLDS}, blocks or forward."
     raise click.BadParameter(message)
 
 

@@ -82,7 +82,7 @@ def combine(
         class_weight: "balanced", or how much the rows of each class count, by name or index; likewise.
         groups: (samples,) the patient, site, video, ... of each row; see `compare`.
         metrics: what is reported; see `compare`.
-        cv: number of folds of the comparison, or "blocks"; see `compare`.
+        cv: number of folds of the comparison, "blocks" or "forward"; see `compare`.
         repeats: how often the rows are divided anew; see `compare`.
         seed: of the division into folds.
         select_by: what the choice goes by; see `compare`.

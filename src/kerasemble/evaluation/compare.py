@@ -26,6 +26,7 @@ from kerasemble.evaluation.crossfit import cross_fit
 from kerasemble.evaluation.decide import decide
 from kerasemble.evaluation.decision import Decision
 from kerasemble.evaluation.folds import CV
+from kerasemble.evaluation.forward import forward_choice, forward_table
 from kerasemble.evaluation.metrics import MetricName, asked_for
 from kerasemble.evaluation.nested import Chosen, cross_fit_choice, take_on_all
 from kerasemble.evaluation.options import Options, options_of
@@ -95,6 +96,8 @@ def compare(
             is always among them.
         cv: number of folds, at least 2; fewer where there are fewer rows or groups. "blocks" where rows are in the
             order of time and tell of their neighbours: runs of neighbours stay together, and are what varies.
+            "forward" where the ensemble will be used on later rows: each of ten blocks is scored by what was fitted
+            and chosen on the blocks before it, and the first is not scored.
         repeats: how often the rows are divided anew; where left out three times below 300 rows, and once above.
         groups: (samples,) the patient, site, video, ... of each row: no two folds share one, and intervals are those
             of groups drawn at random.
@@ -170,11 +173,9 @@ def compared(
     """
     plan = plan_of(predictions, y, combiners, settings)
     rows, candidates, folds = plan.rows, plan.candidates, plan.folds
-    options = options_of(rows, folds)
-    table = cross_fitted(rows, candidates, folds, options)
     asked = plan.prefer is not None
+    table, options, nested = _scored(plan)
     taken = Taken(plan.prefer) if plan.prefer is not None else take_on_all(table, candidates)
-    nested = None if asked else cross_fit_choice(table, candidates, folds, options)
     recipe = with_stages(candidates.recipes[taken.position], settings.stages)
     fitted = recipe.fit(rows.predictions, rows.labels, sample_weight=rows.weights)
     members = fitted.members
@@ -188,7 +189,9 @@ def compared(
     staged, calibrated = _score_stages(plan, subject, recipe, settings.stages)
     scored = table if calibrated is None else table._replace(combined=[*table.combined, calibrated])
     shown = Shown(table.best_member, subject, None if nested is None else nested.entry)
-    report = report_of(scored, shown, plan.metrics, plan.priced, plan.units, settings.seed, staged)
+    report = report_of(
+        scored, shown, plan.metrics, plan.priced, plan.units.of(table.rows.positions), settings.seed, staged
+    )
     decision = _decide(table, taken, candidates, subject, nested, options, folds=int(folds.max()) + 1, asked=asked)
     report = dataclasses.replace(
         report,
@@ -210,6 +213,20 @@ def compared(
         *of_stages(report),
     ]
     return Compared(dataclasses.replace(report, verdict=" ".join(said)), recipe, members, fitted)
+
+
+def _scored(plan: Plan) -> tuple[Table, Options, Chosen | None]:
+    """Return what is compared, in folds or in the order of time, and the choice unless a combiner was asked for."""
+    candidates, folds = plan.candidates, plan.folds
+    if plan.forward:
+        blocks = folds[0]
+        later = blocks[blocks > 0] - 1
+        table = forward_table(plan.rows, candidates, blocks)
+        options = options_of(table.rows, later[None])
+        return table, options, None if plan.prefer is not None else forward_choice(table, candidates, later)
+    options = options_of(plan.rows, folds)
+    table = cross_fitted(plan.rows, candidates, folds, options)
+    return table, options, None if plan.prefer is not None else cross_fit_choice(table, candidates, folds, options)
 
 
 def _as_decided(score: Score, decision: Decision) -> Score:

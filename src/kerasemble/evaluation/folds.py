@@ -13,7 +13,9 @@ from kerasemble.core.errors import KerasembleError
 from kerasemble.core.options import as_array
 
 # How many folds, or that neighbours stay together: see `compare`.
-CV: TypeAlias = int | Literal["blocks"]
+InTime: TypeAlias = Literal["blocks", "forward"]
+CV: TypeAlias = int | InTime
+DIVISIONS: tuple[InTime, ...] = ("blocks", "forward")
 # Runs of neighbours that `cv="blocks"` makes, and into how many folds they go. Of more, each is too short to stand for
 # itself where neighbours are alike; of fewer, an interval is wide (benchmarks/dependent_rows.py).
 BLOCKS, BLOCK_FOLDS = 10, 5

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -14,7 +15,6 @@ from kerasemble.evaluation.options import Options
 from kerasemble.evaluation.picks import Picks
 from kerasemble.evaluation.report import Choice
 from kerasemble.evaluation.scored import Scored, Table
-from kerasemble.evaluation.significance import Tested
 
 # A choice is made for this many parts of the rows at most. Each pair of parts costs a fit: ten folds would cost 45,
 # of which that of ten parts took three times as long as all else in a comparison (benchmarks/estimates.py).
@@ -76,24 +76,37 @@ def cross_fit_choice(table: Table, candidates: Candidates, folds: IntArray, opti
             taken.append(entry.name)
         answers.append(values)
     entry = Scored(CHOICE, "choice", tuple(answers))
-    losses, doubt = entry.losses(rows), entry.doubt()
     shares = likely_takes(_evidence_of(table), candidates)
     picks = Picks(parts, np.broadcast_to(shares, (len(parts), int(parts.max()) + 1, len(shares))))
     own = picks.variance(np.stack([each.losses(rows) for each in table.combined]), rows.weights, rows.groups)
-    raw, fair = options.of_raw(rows), options.of_recalibrated(rows)
     # Where a member is kept it is the one that the gain is over, so that which it is tells nothing of that gain.
     kept, mended = float(shares[candidates.best]), float(shares[candidates.recalibrated])
+    raw, fair = options.of_raw(rows), options.of_recalibrated(rows)
+    return score_choice(table, entry, taken, (own + (1 - kept) * raw, own + (1 - mended) * fair, own + kept * raw))
 
-    def over(baseline: Scored, added: float) -> Tested:
-        return rows.tested(baseline.losses(rows), losses, own + added, rows.unseen(baseline.doubt(), doubt))
 
-    recalibrated = table.recalibrated or table.best_member
-    combining = over(recalibrated, (1 - mended) * fair)
+def score_choice(
+    table: Table, entry: Scored, taken: Sequence[str], added: tuple[float, float, float] = (0.0, 0.0, 0.0)
+) -> Chosen:
+    """Return the choice with its gains over the best member, the best recalibrated one, and the plain mean.
+
+    Args:
+        table: what is compared.
+        entry: what the choice answers.
+        taken: what was taken for each part of the rows.
+        added: what choosing adds to the variance of each gain.
+    """
+    rows, losses, doubt = table.rows, entry.losses(table.rows), entry.doubt()
+    baselines = (table.best_member, table.recalibrated or table.best_member, table.mean)
+    gain, combining, over_mean = (
+        rows.tested(baseline.losses(rows), losses, more, rows.unseen(baseline.doubt(), doubt))
+        for baseline, more in zip(baselines, added, strict=True)
+    )
     choice = Choice(
         loss=rows.mean(losses),
-        gain=over(table.best_member, (1 - kept) * raw).interval,
+        gain=gain.interval,
         combining=combining.interval,
-        over_mean=over(table.mean, kept * raw).interval,
+        over_mean=over_mean.interval,
         taken=tuple(taken),
         enough=combining.enough,
     )

@@ -7,6 +7,7 @@ import numbers
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
+import numpy as np
 import numpy.typing as npt
 
 from kerasemble.combiners.base import Combiner
@@ -15,6 +16,7 @@ from kerasemble.combiners.recipes import label
 from kerasemble.combiners.select import Select
 from kerasemble.combiners.stages.base import Stage
 from kerasemble.core.arrays import IntArray, first
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import ClassWeight
@@ -58,6 +60,7 @@ class Plan(NamedTuple):
     beyond: tuple[str, ...]
     folds: IntArray
     prefer: int | None
+    forward: bool = False
 
 
 def plan_of(
@@ -68,7 +71,10 @@ def plan_of(
     Raises:
         KerasembleError: as `compare`.
     """
-    blocks, folds_wanted = (BLOCKS, BLOCK_FOLDS) if settings.cv == "blocks" else (0, settings.cv)
+    if settings.cv == "blocks" or settings.cv == "forward":  # noqa: PLR1714 - told apart by type
+        blocks, folds_wanted = BLOCKS, BLOCK_FOLDS
+    else:
+        blocks, folds_wanted = 0, settings.cv
     rows, units = rows_of(predictions, y, settings.groups, settings.sample_weight, settings.class_weight, blocks)
     _check_settings(settings, folds_wanted, rows.predictions.samples)
     priced, limits = as_costs(settings.costs, predictions), Budget(settings.budget, settings.max_members)
@@ -92,8 +98,30 @@ def plan_of(
     prefer = None if settings.prefer is None else candidates.recipes.index(wanted[asked.index(settings.prefer)])
     _check_candidates(rows, candidates)
     metrics, undefined = metrics_of(settings.metrics, seen, rows.labels)
-    folds = make_folds(rows.labels, rows.groups, folds_wanted, settings.repeats, settings.seed)
-    return Plan(rows, units, candidates, metrics, undefined, limits, priced, beyond, folds, prefer)
+    forward = settings.cv == "forward"
+    if forward:
+        _check_forward(settings, rows)
+        folds = (np.arange(seen.samples) * BLOCKS // seen.samples)[None]
+    else:
+        folds = make_folds(rows.labels, rows.groups, folds_wanted, settings.repeats, settings.seed)
+    return Plan(rows, units, candidates, metrics, undefined, limits, priced, beyond, folds, prefer, forward)
+
+
+def _check_forward(settings: Settings, rows: Rows) -> None:
+    """Refuse what is not scored in the order of time.
+
+    Raises:
+        KerasembleError: there are too few rows, or stages, which learn in folds.
+    """
+    if rows.predictions.samples < 2 * BLOCKS:
+        msg = (
+            f'cv="forward" divides the rows into {BLOCKS} blocks and needs {2 * BLOCKS} of them. Received: '
+            f"{rows.predictions.samples} rows. Give more, or a number of folds."
+        )
+        raise KerasembleError(msg, code=Code.TOO_FEW_ROWS)
+    if settings.stages:
+        msg = 'cv="forward" does not score stages. Leave them out, or take cv="blocks".'
+        raise KerasembleError(msg, code=Code.OPTION)
 
 
 def _measure(settings: Settings, seen: Predictions, asked: Sequence[Combiner], *, named: bool) -> str:
@@ -125,7 +153,7 @@ def _check_settings(settings: Settings, cv: int, samples: int) -> None:
     for name, value in (("cv", cv), ("repeats", settings.repeats), ("seed", settings.seed)):
         left_out = value is None and name == "repeats"
         if not left_out and not isinstance(value, numbers.Integral):
-            also = ', or "blocks"' if name == "cv" else ""
+            also = ', "blocks" or "forward"' if name == "cv" else ""
             msg = f"{name} must be a whole number{also}. Received: {name}={value!r}."
             raise KerasembleError(msg)
     if samples < 2 or cv < 2:

@@ -31,6 +31,17 @@ class Units(NamedTuple):
     copies: int
     blocks: int
 
+    def of(self, positions: IntArray) -> Units:
+        """Return the units of the rows of some positions among those that count, all of them or later ones."""
+        if self.numbers is None or len(positions) == len(self.numbers):
+            return self
+        inside = slice(len(self.numbers) - len(positions), None)
+        named = self.named
+        if named is not None:
+            found, numbers = np.unique(named.numbers[inside], return_inverse=True)
+            named = Grouping(numbers, tuple(named.names[index] for index in found))
+        return self._replace(numbers=np.unique(self.numbers[inside], return_inverse=True)[1], named=named)
+
     def findings(self) -> list[Finding]:
         """Return a warning where rows are copies."""
         if not self.copies or self.numbers is None:
