@@ -124,7 +124,7 @@ def classifier(name, seed, low, high, *, logits=False, order=(0, 1, 2)):
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory) -> Path:
-    """A folder with what the pages name: a.keras, b.h5, c.keras, d.keras, valid.npz, test.npz, new.npz, images/."""
+    """A folder with what the pages name: a.keras, b.h5, c.keras, d.keras, valid.npz, test.npz, new.npz, images/, and predictions."""
     from PIL import Image
 
     folder = tmp_path_factory.mktemp("files")
@@ -142,4 +142,11 @@ def files(tmp_path_factory) -> Path:
         target = folder / "images" / CLASSES[label] / f"{number:03}.png"
         target.parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image[..., 0]).save(target)
+    truth = np.arange(40) % 2
+    for seed, name in enumerate(("net.csv", "tree.csv")):
+        dogs = np.random.default_rng(seed).beta(2 + 3 * truth, 5 - 3 * truth)
+        lines = [f"{row},{1 - dog:.6f},{dog:.6f}" for row, dog in enumerate(dogs.round(6))]
+        (folder / name).write_text("\n".join(["id,cat,dog", *lines]), encoding="utf-8")
+    lines = [f"{row},{('cat', 'dog')[label]}" for row, label in enumerate(truth)]
+    (folder / "answers.csv").write_text("\n".join(["id,kind", *lines]), encoding="utf-8")
     return folder

@@ -123,8 +123,12 @@ class _Table(NamedTuple):
 
 
 def _tables(kept: Sequence[tuple[Member, object]]) -> list[_Table]:
-    """Return each table once, in the order of their folders: members may share one."""
-    tables = {keeper.shards.folder: _Table(member, keeper) for member, keeper in kept if isinstance(keeper, OnDisk)}
+    """Return each table of a model once, in the order of their folders: members may share one."""
+    tables = {
+        keeper.shards.folder: _Table(member, keeper)
+        for member, keeper in kept
+        if isinstance(keeper, OnDisk) and member.is_keras
+    }
     return [tables[folder] for folder in sorted(tables)]
 
 
