@@ -3,8 +3,9 @@
     python benchmarks/dependent_rows.py [--repetitions 200] [--json FILE]
 
 Members are made. Of copies, the truth is that no more is known than without them: it is counted how often a gain over
-the plain mean is claimed. Of series, a member is better than the mean by an amount that changes slowly, as a first order
-autoregression, whose mean over all time is the truth; it is counted how often the interval of the mean's gain holds it.
+the plain mean is claimed. Of series, a member is better than the mean by an amount that changes slowly, as a first
+order autoregression, whose mean over all time is the truth; it is counted how often the interval of the mean's gain
+holds it.
 """
 
 from __future__ import annotations

@@ -124,7 +124,7 @@ def classifier(name, seed, low, high, *, logits=False, order=(0, 1, 2)):
 
 @pytest.fixture(scope="session")
 def files(tmp_path_factory) -> Path:
-    """A folder with what the pages name: a.keras, b.h5, c.keras, d.keras, valid.npz, test.npz, new.npz, images/, and predictions."""
+    """A folder with what the pages name: models, data, images and saved predictions."""
     from PIL import Image
 
     folder = tmp_path_factory.mktemp("files")
