@@ -91,7 +91,7 @@ ODD = {
 
 
 # Of these for what runs models or compares, which takes a second each time.
-FEW = ("None", "huge", "text", "ragged", "unreadable")
+FEW = ("huge", "ragged", "unreadable")
 SLOW = {"compare", "predict", "check", "evaluate", "combine", "Ensemble", "write_report"}
 
 
