@@ -90,9 +90,16 @@ ODD = {
 }
 
 
-# Of these for what runs models or compares, which takes a second each time.
-FEW = ("huge", "ragged", "unreadable")
+# What runs models or compares takes a second each time: so each of its arguments gets two of these, in turns.
 SLOW = {"compare", "predict", "check", "evaluate", "combine", "Ensemble", "write_report"}
+
+
+def odd_for(name, place):
+    """The labels of what is written for the argument of a function, the place of it among all."""
+    labels = list(ODD)
+    if name.partition(".")[0] not in SLOW:
+        return labels
+    return [labels[7 * place % len(labels)], labels[(11 * place + 20) % len(labels)]]
 
 
 def raised(call):
@@ -157,11 +164,15 @@ CALLS = {
     "write_report": (ke.write_report, {"report": REPORT, "path": "report.html", "overwrite": True}),
     "Report[]": (REPORT.__getitem__, {"name": "a"}),
 }
-CASES = [
-    pytest.param(function, working, parameter, FEW if name.partition(".")[0] in SLOW else ODD, id=f"{name}-{parameter}")
+PARAMETERS = [
+    (name, function, working, parameter)
     for name, (function, working) in CALLS.items()
     for parameter in inspect.signature(function).parameters
     if parameter != "progress"  # whose own errors are the user's
+]
+CASES = [
+    pytest.param(function, working, parameter, odd_for(name, place), id=f"{name}-{parameter}")
+    for place, (name, function, working, parameter) in enumerate(PARAMETERS)
 ]
 RECIPES = [*(kind for kind in registry().values() if kind.__module__.startswith("kerasemble.")), *stages().values()]
 
