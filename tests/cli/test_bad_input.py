@@ -60,7 +60,9 @@ def combine(kerasemble, files, tmp_path):
         pytest.param(["--weights", "half,half"], "numbers separated by commas", id="125-weights-words"),
         pytest.param(["--weights", "0,0"], "All weights are zero", id="125-weights-zero"),
         pytest.param(["--classes", "cat,dog"], "must have the same classes", id="127-classes-and-data-differ"),
-        pytest.param(["--combiner", "average", "--weights", "0.5,0.5"], "Leave one out", id="127-weights-for-average"),
+        pytest.param(
+            ["--combiner", "average", "--weights", "0.5,0.5"], "Leave one of the two out", id="127-weights-for-average"
+        ),
         pytest.param(["--data-range", "255..0"], "LOW..HIGH", id="127-range-backwards"),
         pytest.param(["--image-size", "64"], "HEIGHTxWIDTH", id="124-image-size"),
         pytest.param(["--batch-size", "0"], "--batch-size", id="132-batch-size"),
@@ -72,7 +74,7 @@ def combine(kerasemble, files, tmp_path):
         pytest.param(["--class-weight", "cat=-1"], "finite number, not negative", id="87-class-weight-negative"),
         pytest.param(
             ["--weights", "scores", "--combiner", "majority-vote"],
-            "goes with weighted-average",
+            "weights must be numbers",
             id="127-vote-by-scores",
         ),
     ],

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kerasemble.combiners import as_combiner
+from kerasemble.combiners.average import Average
 from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.chain import with_stages
 from kerasemble.combiners.fitted import FittedCombiner
@@ -70,14 +71,18 @@ class Ensemble:
     def __init__(
         self,
         members: Sequence[Member | Source],
-        combiner: Combiner | FittedCombiner | str = "average",
+        combiner: Combiner | FittedCombiner | str | None = None,
         *stages: Stage | str,
         classes: Sequence[object] | None = None,
         data_range: tuple[float, float] | None = None,
         report: Report | None = None,
     ) -> None:
         """Check members and combiner; nothing is loaded or run yet."""
-        recipe = combiner if isinstance(combiner, FittedCombiner) else as_combiner(combiner)
+        recipe: Combiner | FittedCombiner
+        if combiner is None:
+            recipe = Average()
+        else:
+            recipe = combiner if isinstance(combiner, FittedCombiner) else as_combiner(combiner)
         self.combiner: Combiner | FittedCombiner = with_stages(recipe, stages)
         classes = None if classes is None else as_names("classes", classes)
         data_range = check_range(data_range)

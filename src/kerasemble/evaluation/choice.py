@@ -15,6 +15,9 @@ from kerasemble.evaluation.significance import standard_error
 
 # A lower loss by less than this, in nats or as a share of rows, is not worth leaving the default for, however sure.
 _WORTH_IT = 0.001
+# A member that loses no more is kept where the difference is known as well as this: whatever a combination may gain
+# then is not worth running the others.
+_KNOWN = 0.02
 # Losses closer than this are equal.
 _TIE = 1e-6
 
@@ -52,8 +55,8 @@ class Taken(NamedTuple):
 def take(evidence: Evidence, candidates: Candidates) -> Taken:
     """Return what to use: the default unless another, or one member alone, is better by its standard error.
 
-    Of those that are better the one of least loss is taken. A member is also kept where the combination is but that
-    member: then there is no reason to run the others.
+    Of those that are better the one of least loss is taken. A member is also kept where it loses no more than the
+    combination and the standard error is small: then there is no reason to run the others.
 
     Args:
         evidence: the losses.
@@ -71,7 +74,8 @@ def take(evidence: Evidence, candidates: Candidates) -> Taken:
     taken = min(better, key=lambda each: float(means[each])) if better else default
     best, recalibrated = candidates.best, candidates.recalibrated
     kept = recalibrated if means[best] - means[recalibrated] > _WORTH_IT else best
-    if means[taken] - means[kept] >= evidence.error(taken, kept) - _TIE:
+    ahead, error = means[taken] - means[kept], evidence.error(taken, kept)
+    if ahead >= (0.0 if error < _KNOWN else error) - _TIE:
         return Taken(kept)
     lowest = min(worth, key=lambda each: float(means[each])) if worth and taken == default else None
     return Taken(taken, lowest)
@@ -98,5 +102,6 @@ def likely_takes(evidence: Evidence, candidates: Candidates, seed: int = 0) -> L
     best, recalibrated = candidates.best, candidates.recalibrated
     kept = np.where(drawn[:, best] - drawn[:, recalibrated] > _WORTH_IT, recalibrated, best)
     ahead = drawn[every, taken] - drawn[every, kept]
-    taken = np.where(ahead >= errors[taken, kept] - _TIE, kept, taken)
+    needed_to_keep = np.where(errors < _KNOWN, 0.0, errors)
+    taken = np.where(ahead >= needed_to_keep[taken, kept] - _TIE, kept, taken)
     return np.bincount(taken, minlength=count) / DRAWS

