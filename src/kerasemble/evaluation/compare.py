@@ -84,9 +84,9 @@ def compare(
     The default, `WeightedGeometricAverage` (`BayesianVote` where members give labels only; the plain mean where it is
     not among `combiners`), is taken unless another combiner is better by more than the standard error of the
     difference. A member is kept where it is better by as much, or loses no more and the standard error is below 0.02.
-    What gives shares of votes and no probabilities is not chosen by log loss. The choice is cross-fitted too, where there are
-    three folds or more: for each fold it is made anew by fits and losses that saw nothing of that fold, so that the
-    gain in the verdict is that of fitting and choosing together, and not that of a winner.
+    What gives shares of votes and no probabilities is not chosen by log loss. The choice is cross-fitted too, where
+    there are three folds or more: for each fold it is made anew by fits and losses that saw nothing of that fold, so
+    that the gain in the verdict is that of fitting and choosing together, and not that of a winner.
 
     Args:
         predictions: of data that the members were not trained on; or arrays of probabilities as
