@@ -168,7 +168,8 @@ def test_as_it_comes_the_pool_is_that_of_the_default():
 def test_what_was_learned_is_told_member_by_member(labelled):
     text = repr(Stacking(strength=30).fit(*labelled))
     lines = text.splitlines()
-    assert "30 rows" in lines[0]
+    assert "strength 30" in lines[0]
+    assert "away from the pool's" in lines[0]
     assert lines[1].split() == ["member", "pool", "weight", "departure"]
     assert [line.split()[0] for line in lines[2:6]] == ["a", "b", "c", "d"]
 

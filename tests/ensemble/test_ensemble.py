@@ -107,11 +107,11 @@ def test_other_members_than_the_combiner_was_fitted_for_are_refused(models):
 
 
 def test_options_that_contradict_what_the_combiner_was_fitted_on_are_refused(models):
-    fitted = ke.Average().fit(ke.predict(models, X, classes=[*"abc"]))
+    fitted = ke.Average().fit(ke.predict(models, X, classes="abc"))
     with pytest.raises(
         ke.KerasembleError, match=r"fitted for the classes \('a', 'b', 'c'\). Received: .*'c', 'b', 'a'"
     ):
-        ke.Ensemble(models, fitted, classes=[*"cba"])
+        ke.Ensemble(models, fitted, classes="cba")
     seen = ke.predict([ke.Member(images(), preprocess="0..1")], BYTES)
     with pytest.raises(ke.KerasembleError, match=r"fitted on data in 0..255. Received: data_range=\(0, 1\)"):
         ke.Ensemble([ke.Member(images(), preprocess="0..1")], ke.Average().fit(seen), data_range=(0, 1))
@@ -119,8 +119,8 @@ def test_options_that_contradict_what_the_combiner_was_fitted_on_are_refused(mod
 
 def test_members_that_answer_over_other_classes_than_the_combiner_are_refused(models):
     arrays = {model.name: model.predict(X, verbose=0) for model in models}
-    fitted = ke.Average().fit(ke.Predictions.from_arrays(arrays, classes=[*"abc"]))
-    named = [ke.Member(model, classes=[*"abd"]) for model in models]
+    fitted = ke.Average().fit(ke.Predictions.from_arrays(arrays, classes="abc"))
+    named = [ke.Member(model, classes="abd") for model in models]
     with pytest.raises(ke.KerasembleError, match="lacks c and has d"):
         ke.Ensemble(named, fitted).predict(X)
 
@@ -250,7 +250,6 @@ def test_what_cannot_be_given_fails_before_a_member_runs(models):
 
 
 @pytest.mark.filterwarnings("ignore:No member's answers have to do with the labels")
-@pytest.mark.filterwarnings("ignore:The members cannot be told from chance")
 def test_44_evaluate_warns_where_the_data_is_scaled_otherwise_than_the_ensembles_was(tmp_path):
     x = RNG.integers(0, 256, (60, *BYTES.shape[1:])).astype(np.uint8)
     labels = np.arange(60) % 3

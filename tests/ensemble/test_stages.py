@@ -57,7 +57,7 @@ def test_bare_keras_answers_as_numpy_does(models, tmp_path, calibrator, sets):
 
 
 def test_calibrators_alone_leave_the_model_its_one_output(models, tmp_path):
-    ensemble = ke.Ensemble(models, "average", ke.Temperature()).fit(X, Y)
+    ensemble = ke.Ensemble(models, None, ke.Temperature()).fit(X, Y)
     answer = keras.saving.load_model(ensemble.save(tmp_path / "e.keras")).predict(NEW, verbose=0)
     assert answer.shape == (300, 3)
     np.testing.assert_allclose(answer, ensemble.combiner(ke.predict(models, NEW)), rtol=0, atol=1e-5)
@@ -84,7 +84,7 @@ def test_what_stages_learned_is_trained_as_any_weight_and_taken_back(whole):
 
 
 def test_15_10_thresholds_by_class_are_one_weight_of_the_plain_file(models, tmp_path):
-    ensemble = ke.Ensemble(models, "average", ke.ConformalSets(0.9, by_class=True)).fit(X, Y)
+    ensemble = ke.Ensemble(models, None, ke.ConformalSets(0.9, by_class=True)).fit(X, Y)
     path = ensemble.save(tmp_path / "e.keras")
     (weights,) = keras.saving.load_model(path).get_layer("stage_1_threshold").get_weights()
     np.testing.assert_allclose(weights[0], ensemble.combiner.learned["stage_1_threshold"], rtol=1e-6)
@@ -136,7 +136,7 @@ def test_members_that_are_no_keras_models_have_the_same_outputs(models):
         def predict_proba(self, x):
             return models[0].predict(x, verbose=0)
 
-    ensemble = ke.Ensemble([ke.Member(Estimator(), name="e"), models[1]], "average", ke.ConformalSets(0.9)).fit(X, Y)
+    ensemble = ke.Ensemble([ke.Member(Estimator(), name="e"), models[1]], None, ke.ConformalSets(0.9)).fit(X, Y)
     answer = ensemble.outputs(NEW)
     assert answer["probabilities"].dtype == np.float32
     assert answer["prediction_set"].shape == (300, 3)
