@@ -98,7 +98,7 @@ def test_15_14_the_same_command_gives_the_same_bytes_beside_a_process_that_spins
         for process in spinning:
             process.kill()
             process.wait()
-    assert len(alone) == 8
+    assert len(alone) == 9
     assert beside == alone
 
 

@@ -97,3 +97,15 @@ def test_members_that_give_labels_only_are_selected_by_their_accuracy():
     errors = [(values != labels).mean() for values in votes.values]
     fitted = ke.Select(ke.BayesianVote(), max_members=1).fit(votes, labels)
     assert fitted.members == ("abc"[int(np.argmin(errors))],)
+
+
+@pytest.mark.parametrize("most", [1, 2])
+@pytest.mark.parametrize("inner", [ke.WeightedGeometricAverage(), ke.Stacking()])
+def test_where_no_selected_member_has_any_weight_the_others_are_gone_all_the_same(inner, most):
+    seen, labels = make(60, (1.0, 1.0, 1.0))
+    opposite = Predictions.from_arrays(dict(zip("abc", (1 - seen.values) / 2, strict=True)))
+    fitted = ke.Select(inner, max_members=most).fit(opposite, labels)
+    assert len(fitted.members) <= most
+    assert "selected" not in fitted.learned
+    np.testing.assert_allclose(fitted(opposite), fitted(opposite.only(list(fitted.members))))
+    assert repr(fitted)

@@ -321,9 +321,9 @@ def test_groups_stay_together_in_folds_and_widen_the_interval(make_members):
     rows = np.repeat(np.arange(100), 4)
     # By inputs that differ they are none of them copies, so that groups alone join them.
     seen = dataclasses.replace(seen.rows(rows), row_hashes=np.arange(400, dtype=np.uint64))
-    report = compare(seen, labels[rows], ["average"], groups=[f"patient {n}" for n in rows])
+    report = compare(seen, labels[rows], ["average"], prefer="average", groups=[f"patient {n}" for n in rows])
     with pytest.warns(KerasembleWarning) as said:
-        apart = compare(seen, labels[rows], ["average"])
+        apart = compare(seen, labels[rows], ["average"], prefer="average")
     assert [each.message.code for each in said] == [Code.DEPENDENT]
     assert report.groups == 100
     one, other = report["average"].gain, apart["average"].gain

@@ -35,11 +35,11 @@ def test_columns_are_found_by_name(one, other, wanted):
 
 
 def test_members_that_agree_say_the_order():
-    assert align("cab", "cab") == (("c", "a", "b"), ((0, 1, 2), (0, 1, 2)), True)
+    assert align([*"cab"], [*"cab"]) == (("c", "a", "b"), ((0, 1, 2), (0, 1, 2)), True)
 
 
 def test_where_members_disagree_the_first_gives_the_order_and_nobody_stated_it():
-    assert align("cab", "abc") == (("c", "a", "b"), ((0, 1, 2), (2, 0, 1)), False)
+    assert align([*"cab"], [*"abc"]) == (("c", "a", "b"), ((0, 1, 2), (2, 0, 1)), False)
 
 
 def test_members_without_names_have_numbers_for_names():
@@ -52,7 +52,7 @@ def test_numbers_in_order_are_no_names(numbers):
 
 
 def test_members_without_names_follow_the_order_that_was_given():
-    assert align("cab", None, wanted="abc") == (ABC, ((1, 2, 0), (0, 1, 2)), True)
+    assert align([*"cab"], None, wanted=[*"abc"]) == (ABC, ((1, 2, 0), (0, 1, 2)), True)
 
 
 def test_23_different_numbers_of_classes_are_an_error_with_a_table_of_members():
@@ -62,22 +62,22 @@ def test_23_different_numbers_of_classes_are_an_error_with_a_table_of_members():
 
 def test_different_sets_of_classes_are_an_error_that_shows_both():
     with pytest.raises(ke.KerasembleError, match=r"'m1' .*lacks c and has d.*are d, b, a; the others' a, b, c"):
-        align("abc", "dba")
+        align([*"abc"], [*"dba"])
 
 
 def test_126_as_many_names_as_columns():
     with pytest.raises(ke.KerasembleError, match=r"'m1' answers over 3 classes, but 2 names were given: a, b"):
-        align("abc", "ab")
+        align([*"abc"], [*"ab"])
 
 
 def test_126_as_many_names_given_as_classes():
-    with pytest.raises(ke.KerasembleError, match="2 class names were given"):
-        align(None, None, wanted="ab")
+    with pytest.raises(ke.KerasembleError, match=r"2 class names \(a, b\) for 3 classes"):
+        align(None, None, wanted=[*"ab"])
 
 
 def test_members_with_and_without_names_cannot_be_matched():
     with pytest.raises(ke.KerasembleError, match=r"'m1' names its classes and m0, m2 do not.*classes=\[...\]"):
-        align(None, "abc", None)
+        align(None, [*"abc"], None)
 
 
 def test_numbers_in_another_order_are_names():

@@ -134,7 +134,8 @@ class Select(Combiner):
         if _CHOSEN not in learned:
             return own
         inside = np.flatnonzero(learned[_CHOSEN])
-        return inside if own is None else inside[own]
+        # Where none of them has a weight, as labels that no member knows make it, the selected ones stay.
+        return inside if own is None or not len(own) else inside[own]
 
     def kept(self, learned: Learned, used: IntArray) -> Learned:
         """Return the combiner's arrays of the members that are used."""

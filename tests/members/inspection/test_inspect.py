@@ -13,6 +13,8 @@ import h5py
 import numpy as np
 import pytest
 
+from kerasemble.core.codes import Code
+from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import digest
 from kerasemble.members.inspection.inspect import inspect
 
@@ -219,6 +221,13 @@ def test_whatever_the_path_is_there_is_a_record(path):
     found = inspect(path)
     assert not found.safe
     assert found.reason
+
+
+@pytest.mark.parametrize("path", [None, 3, b"a.keras", "a\0b"])
+def test_what_is_no_path_is_refused(path):
+    with pytest.raises(KerasembleError) as refusal:
+        inspect(path)
+    assert refusal.value.code == Code.OPTION
 
 
 def test_real_files_of_keras_2_are_safe(shared):
