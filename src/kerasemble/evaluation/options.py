@@ -45,7 +45,7 @@ def options_of(rows: Rows, folds: IntArray) -> Options:
         folds: (repeats, samples) the fold of each row.
     """
     seen, labels, weights = rows.predictions, rows.labels, rows.weights
-    raw = recal = None
+    raw = mended = None
     if rows.by_probabilities and seen.labels_only:
         alone = [seen.only([name]) for name in seen.members]
         raw = np.stack([rows.losses(BayesianVote().fit(one, labels, sample_weight=weights)(one)) for one in alone])
@@ -54,8 +54,8 @@ def options_of(rows: Rows, folds: IntArray) -> Options:
     if rows.by_probabilities and not seen.labels_only:
         exponents = [best_exponent(seen.only([name]), labels, weights) for name in seen.members]
         pairs = zip(seen.each(), exponents, strict=True)
-        recal = np.stack([rows.losses(recalibrated(values, exponent)) for values, exponent in pairs])
+        mended = np.stack([rows.losses(recalibrated(values, exponent)) for values, exponent in pairs])
     picks = picks_of(raw, weights, folds, rows.groups)
-    if recal is None:
+    if mended is None:
         return Options(raw, raw, picks, picks)
-    return Options(raw, recal, picks, picks_of(recal, weights, folds, rows.groups))
+    return Options(raw, mended, picks, picks_of(mended, weights, folds, rows.groups))
