@@ -21,11 +21,11 @@ class KerasembleError(ValueError):
         code: what it is about, the same in every version, for programs.
     """
 
-    def __init__(self, message: str, options: Mapping[str, Any] = _NONE, *, code: Code = Code.INVALID) -> None:
+    def __init__(self, message: str, options: Mapping[str, Any] = _NONE, *, code: str = Code.INVALID) -> None:
         """Keep the options and the code beside the message."""
         super().__init__(message)
         self.options = dict(options)
-        self.code: str = code
+        self.code = code
 
 
 class KerasembleWarning(UserWarning):
@@ -39,7 +39,7 @@ class KerasembleWarning(UserWarning):
     def __init__(self, message: str, code: Code = Code.INVALID) -> None:
         """Keep the code beside the message."""
         super().__init__(message)
-        self.code: str = code
+        self.code = code
 
 
 class Sentence(str):

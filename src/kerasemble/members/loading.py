@@ -49,7 +49,7 @@ def check_path(path: str | os.PathLike[str]) -> None:
                 identify(file, Path(path))
     except Refused as refusal:
         msg = f"{str(path)[:200]} {refusal.message}"
-        raise KerasembleError(msg) from refusal
+        raise KerasembleError(msg, code=refusal.code) from refusal
 
 
 def load_file(

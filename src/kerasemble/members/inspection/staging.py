@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.members.inspection.assembly import assemble
 from kerasemble.members.inspection.examined import Architecture, Asked, Examined
@@ -67,4 +68,4 @@ def _ready(found: Examined, work: Path) -> Path:
         except OSError as error:
             refusal = no_room(error)
     msg = f"{said.path[:200]} {refusal.message}"
-    raise KerasembleError(msg) from refusal
+    raise KerasembleError(msg, code=refusal.code or Code.INVALID) from refusal
