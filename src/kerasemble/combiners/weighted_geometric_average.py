@@ -24,7 +24,7 @@ from kerasemble.combiners.weights import (
     used_members,
 )
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary, clipped_log, softmax
-from kerasemble.core.options import check_positive
+from kerasemble.core.options import check_flag, check_positive
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights, effective_rows
 from kerasemble.solvers.log_linear_pool import solve_log_linear_pool
@@ -81,6 +81,8 @@ class WeightedGeometricAverage(Combiner):
         """Refuse options out of their range."""
         check_sparsity(self.max_members, self.cost_weight)
         check_positive("strength", self.strength)
+        check_flag("temperature", self.temperature)
+        check_flag("free_sign", self.free_sign)
         if self.costs is not None:
             check_numbers("costs", self.costs)
 

@@ -22,7 +22,7 @@ from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.evaluation.budget import Budget, Costs, Priced, affordable, as_costs, check_budget
 from kerasemble.evaluation.candidates import Candidates, as_combiners, candidates_of, default_combiners, with_mean
-from kerasemble.evaluation.folds import BLOCK_FOLDS, BLOCKS, CV, make_folds
+from kerasemble.evaluation.folds import BLOCK_FOLDS, BLOCKS, CV, DIVISIONS, make_folds
 from kerasemble.evaluation.metrics import Metric, MetricName, measure_of, metrics_of
 from kerasemble.evaluation.scored import Rows
 from kerasemble.evaluation.summed import rows_of
@@ -71,10 +71,12 @@ def plan_of(
     Raises:
         KerasembleError: as `compare`.
     """
-    if settings.cv == "blocks" or settings.cv == "forward":  # noqa: PLR1714 - told apart by type
+    blocks, folds_wanted = 0, settings.cv
+    if isinstance(folds_wanted, str):
+        if folds_wanted not in DIVISIONS:
+            msg = f'cv must be a whole number, "blocks" or "forward". Received: cv={folds_wanted!r}.'
+            raise KerasembleError(msg, code=Code.OPTION)
         blocks, folds_wanted = BLOCKS, BLOCK_FOLDS
-    else:
-        blocks, folds_wanted = 0, settings.cv
     rows, units = rows_of(predictions, y, settings.groups, settings.sample_weight, settings.class_weight, blocks)
     _check_settings(settings, folds_wanted, rows.predictions.samples)
     priced, limits = as_costs(settings.costs, predictions), Budget(settings.budget, settings.max_members)
@@ -98,7 +100,7 @@ def plan_of(
     prefer = None if settings.prefer is None else candidates.recipes.index(wanted[asked.index(settings.prefer)])
     _check_candidates(rows, candidates)
     metrics, undefined = metrics_of(settings.metrics, seen, rows.labels)
-    forward = settings.cv == "forward"
+    forward = isinstance(settings.cv, str) and settings.cv == "forward"
     if forward:
         _check_forward(settings, rows)
         folds = (np.arange(seen.samples) * BLOCKS // seen.samples)[None]

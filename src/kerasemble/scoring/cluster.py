@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, cast, final
 
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.files import digest
+from kerasemble.core.options import check_whole
 from kerasemble.core.predictions import Predictions
 from kerasemble.members.member import Member, Source, as_members, name_of
 from kerasemble.scoring.batch_size import batch_size_for, check_batch_size
@@ -78,9 +79,7 @@ def predict_on_ray(
         >>> seen = predict_on_ray(["a.keras"], "images/", "run/", address="auto", actors=8)  # doctest: +SKIP
     """
     need_ray()
-    if actors < 1:
-        msg = f"actors must be at least 1. Received: actors={actors}."
-        raise KerasembleError(msg)
+    check_whole("actors", actors, 1)
     check_batch_size(batch_size)
     named = as_members(members)
     _refuse_objects(named)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import abc
 import dataclasses
-import numbers
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -14,7 +13,7 @@ import numpy.typing as npt
 from kerasemble.combiners.fitted import Fit, Learned
 from kerasemble.combiners.recipes import Recipe
 from kerasemble.core.arrays import IntArray, Tensor, Vocabulary
-from kerasemble.core.errors import KerasembleError
+from kerasemble.core.options import check_number
 from kerasemble.core.row_weights import RowWeights
 
 # (samples, classes) probabilities of the combination, of rows that its fit did not see.
@@ -76,6 +75,4 @@ def check_share(name: str, value: object) -> None:
     Raises:
         KerasembleError: the option `name` is something else.
     """
-    if not isinstance(value, numbers.Real) or not 0 < float(value) < 1:
-        msg = f"{name} must be a number between 0 and 1, both excluded. Received: {name}={value!r}."
-        raise KerasembleError(msg)
+    check_number(name, value, lambda number: 0 < number < 1, "a number between 0 and 1, both excluded")
