@@ -32,7 +32,7 @@ def test_a_member_in_memory_is_refused(files, dense, tmp_path):
 
 
 def test_no_actors_are_refused(files, tmp_path):
-    with pytest.raises(KerasembleError, match=r"actors must be at least 1. Received: actors=0"):
+    with pytest.raises(KerasembleError, match=r"actors must be a whole number of at least 1. Received: actors=0"):
         predict_on_ray(files.members, files.table, tmp_path, actors=0)
 
 
