@@ -29,6 +29,10 @@ _SHOWN = 12
 _WHOLE = 1e-4
 
 
+# Of steps and of bags.
+_MOST = 100_000
+
+
 @final
 @dataclasses.dataclass(frozen=True)
 class GreedySelection(Combiner):
@@ -95,6 +99,10 @@ class GreedySelection(Combiner):
                 check_whole(name, given, value)
         check_number("bag_fraction", self.bag_fraction, lambda share: 0 < share <= 1, "above 0 and at most 1")
         check_choice("ties", self.ties, ("log_loss", "random"))
+        # More steps or bags than this end after nobody's patience, and change no digit of a share.
+        for name in ("steps", "bags"):
+            value = getattr(self, name)
+            check_number(name, value, lambda number: number <= _MOST, f"a whole number of at most {_MOST:,}")
 
     def combine(self, values: Tensor, learned: Mapping[str, Tensor], xp: Vocabulary) -> Tensor:
         """Return the sum of the members' probabilities times their shares of the selections."""
