@@ -2,10 +2,9 @@
 
     python benchmarks/dependent_rows.py [--repetitions 200] [--json FILE]
 
-Members are made. Of copies, the truth is that no more is known than without them: it is counted how often a gain over
-the plain mean is claimed. Of series, a member is better than the mean by an amount that changes slowly, as a first
-order autoregression, whose mean over all time is the truth; it is counted how often the interval of the mean's gain
-holds it.
+Members are made. Of copies, nothing more is known than of each row once: it is counted how often a gain over the best
+member is claimed. Of series, two members' skills change slowly, each as an autoregression of first order; the truth is
+what the plain mean gains over a member on the average of all time, and it is counted how often the interval holds it.
 """
 
 from __future__ import annotations
@@ -89,7 +88,7 @@ def main() -> None:
         claimed += [one.scores[-1].gain.low > 0, other.scores[-1].gain.low > 0, said(warned, Code.COPIES)]
     found |= dict(
         zip(
-            ("copies, as one unit: a gain is claimed", "copies, taken as rows", "copies, warned of"),
+            ("copies as one unit: a gain is claimed", "copies as rows: a gain is claimed", "copies, warned of"),
             claimed / times,
             strict=True,
         )
