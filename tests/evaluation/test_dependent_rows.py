@@ -233,4 +233,4 @@ def test_15_7_a_division_that_is_none_is_refused(cv):
     seen, y = weak(40)
     with pytest.raises(KerasembleError) as caught:
         compare(seen, y, ["average"], cv=cv)
-    assert caught.value.code == Code.INVALID
+    assert caught.value.code == Code.OPTION

@@ -277,6 +277,15 @@ def test_15_2_honest_weak_members_are_not_accused(make_members, rows, skill, mem
     assert codes.total() <= 60
 
 
+@pytest.mark.parametrize("members", [1, 4])
+def test_15_2_members_are_not_said_to_be_near_chance_on_three_rows_of_a_class(make_members, members):
+    for seed in range(20):
+        seen, labels = make_members(1000, skills=(2.0,) * members, classes=2, seed=seed)
+        rows = np.concatenate([np.flatnonzero(labels == 0)[:137], np.flatnonzero(labels == 1)[:3]])
+        found = {finding.code for finding in looked_at.suspicions(seen.rows(rows), labels[rows])}
+        assert not found & {Code.NEAR_CHANCE, Code.LABELS_NEAR_CHANCE}
+
+
 @pytest.mark.parametrize(("classes", "rows"), [(2, 500), (3, 500), (10, 500), (20, 2000)])
 @pytest.mark.parametrize("members", [1, 4])
 def test_15_2_shuffled_labels_on_500_rows_or_more_are_noticed(make_members, classes, rows, members):

@@ -76,7 +76,11 @@ def metric_of(
         except TypeError as error:
             if options and "sample_weight" in str(error):
                 raise KerasembleError(_no_weights(metric)) from error
-            raise
+            msg = (
+                f"The metric '{metric}' failed: {error}. It is called with class indices of shape {labels.shape} and "
+                f"probabilities of shape {probabilities.shape}, and returns a number, the higher the better."
+            )
+            raise KerasembleError(msg) from error
         except ValueError as error:
             raise KerasembleError(_undefined(metric, str(error), labels, predictions.classes)) from error
         if not np.isfinite(value):

@@ -87,14 +87,27 @@ def bounds(accuracy: float, labels: IntArray) -> tuple[float, float]:
     """Return the lower and upper 97.5 % bound of a balanced accuracy.
 
     They are those of Clopper and Pearson 1934 (Biometrika 26) for the number of rows that would give a plain accuracy
-    this standard error: C^2 / sum(1 / rows of a class). They are rather too wide, the more so where classes differ.
+    this standard error: see `balanced_rows`. They are rather too wide, the more so where classes differ.
     """
     from scipy.special import betaincinv
 
-    counts = np.bincount(labels)
-    counts = counts[counts > 0]
-    rows = len(counts) ** 2 / (1 / counts).sum()
+    rows = balanced_rows(labels)
     right = min(accuracy, 1.0) * rows
     low = float(betaincinv(right, rows - right + 1, _TAIL)) if right > 0 else 0.0
     high = float(betaincinv(right + 1, rows - right, 1 - _TAIL)) if right < rows else 1.0
     return low, high
+
+
+def balanced_rows(labels: IntArray) -> float:
+    """Return how many rows would tell a plain accuracy as well as these tell a balanced one.
+
+    It is C^2 / sum(1 / rows of a class) of the C classes that occur: three rows of a class tell little, however many
+    there are of the others.
+
+    Example:
+        >>> round(balanced_rows(np.array([0] * 50 + [1] * 50))), round(balanced_rows(np.array([0] * 137 + [1] * 3)), 1)
+        (100, 11.7)
+    """
+    counts = np.bincount(labels)
+    counts = counts[counts > 0]
+    return float(len(counts) ** 2 / (1 / counts).sum())

@@ -11,7 +11,7 @@ from kerasemble.core.arrays import FloatArray, IntArray, first
 from kerasemble.core.codes import Code
 from kerasemble.core.metrics import hits
 from kerasemble.core.predictions import Predictions
-from kerasemble.evaluation.chance import Answers, Chance, compared, look
+from kerasemble.evaluation.chance import Answers, Chance, balanced_rows, compared, look
 from kerasemble.evaluation.class_order import ClassOrder, find_class_order, hits_in_order
 from kerasemble.evaluation.finding import Finding
 from kerasemble.evaluation.proposals import verified
@@ -58,14 +58,24 @@ def misread(
         if name not in skip
     ]
     found = [each.order for each in seen if each.order is not None]
-    enough = len(labels) >= max(_ENOUGH_OF_CLASS * len(predictions.classes), _ENOUGH)
+    least = max(_ENOUGH_OF_CLASS * len(predictions.classes), _ENOUGH)
+    enough = len(labels) >= least
     if enough and seen and not found:
         together = compared([each.answers for each in seen], labels)
         apart = [compared([each.answers], labels) for each in seen]
         near = together.told < _TOLD or together.highest < together.blind + _SLIGHT
         if near and together.told < _INFORMED and max(each.told for each in apart) < _ANY_INFORMED:
-            return [_of_labels(together, apart, len(labels))]
-    return found if len(labels) < _ENOUGH_FOR_ONE else [*found, *_of_members(seen, labels, enough=enough)]
+            return _sayable([_of_labels(together, apart, len(labels))], labels, least)
+    if len(labels) < _ENOUGH_FOR_ONE:
+        return found
+    return [*found, *_sayable(_of_members(seen, labels, enough=enough), labels, least)]
+
+
+def _sayable(found: list[Finding], labels: IntArray, least: int) -> list[Finding]:
+    """Leave out what is only near chance where a class has too few rows for a good member to be told from it."""
+    if balanced_rows(labels) >= least:
+        return found
+    return [each for each in found if each.code not in (Code.NEAR_CHANCE, Code.LABELS_NEAR_CHANCE)]
 
 
 def _class_order(predictions: Predictions, name: str, values: FloatArray, labels: IntArray) -> Finding | None:

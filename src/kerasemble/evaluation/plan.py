@@ -157,16 +157,16 @@ def _check_settings(settings: Settings, cv: int, samples: int) -> None:
         if not left_out and not isinstance(value, numbers.Integral):
             also = ', "blocks" or "forward"' if name == "cv" else ""
             msg = f"{name} must be a whole number{also}. Received: {name}={value!r}."
-            raise KerasembleError(msg)
+            raise KerasembleError(msg, code=Code.OPTION)
     if samples < 2 or cv < 2:
         msg = f"Cross-fitting needs two labelled rows and two folds. Received: {samples} rows, cv={cv}."
-        raise KerasembleError(msg)
+        raise KerasembleError(msg, code=Code.OPTION)
     if settings.repeats is not None and settings.repeats < 1:
         msg = f"The rows must be divided into folds at least once. Received: repeats={settings.repeats}."
-        raise KerasembleError(msg)
+        raise KerasembleError(msg, code=Code.OPTION)
     if settings.seed < 0:
         msg = f"seed must be a whole number from 0 on. Received: seed={settings.seed}."
-        raise KerasembleError(msg)
+        raise KerasembleError(msg, code=Code.OPTION)
 
 
 def _check_candidates(rows: Rows, candidates: Candidates) -> None:
