@@ -28,16 +28,20 @@ import numpy as np
 from scipy.special import softmax
 
 from kerasemble.combiners import registry
+from kerasemble.combiners.base import Combiner
 from kerasemble.combiners.chain import Chain
 from kerasemble.combiners.majority_vote import MajorityVote
+from kerasemble.combiners.single_best import SingleBest
 from kerasemble.core.arrays import CLIP
 from kerasemble.core.metrics import log_losses
 from kerasemble.core.predictions import Predictions
-from kerasemble.evaluation.candidates import default_among, default_combiners, names_of, with_mean
+from kerasemble.evaluation.candidates import BEST, candidates_of, default_combiners, with_mean
 from kerasemble.evaluation.compare import compare, cross_fitted
+from kerasemble.evaluation.crossfit import cross_fit
 from kerasemble.evaluation.folds import make_folds
-from kerasemble.evaluation.nested import Candidates, cross_fit_choice, take_on_all
-from kerasemble.evaluation.scored import Rows, Scored, best_on_others, doubt_of
+from kerasemble.evaluation.nested import cross_fit_choice, take_on_all
+from kerasemble.evaluation.options import options_of
+from kerasemble.evaluation.scored import Rows, doubt_of
 from kerasemble.evaluation.significance import bootstrap, paired_interval, paired_test
 
 TRUTH_ROWS = 50_000
@@ -80,6 +84,10 @@ ORDINARY = (
     Case("too sure", 0, (1.0, 0.9, 0.8, 0.7), 0.5, 2.0),
     Case("good", 0, (2.2, 2.2, 2.0), 0.5),
     Case("weak", 0, (0.3, 0.25, 0.2), 0.5),
+    # Not looked at when the interval was chosen.
+    Case("very good", 0, (3.0, 2.9, 2.8), 0.6),
+    Case("good, 8 classes", 0, (2.4, 2.2, 2.0, 1.8), 0.4, 1.0, 8),
+    Case("two of little in common", 0, (1.4, 1.3), 0.1, 1.3, 2),
 )
 SKEWED = (
     Case("sharp 5 times, 5 % wrong", 0, (2.3, 2.3, 2.3), 0.7, 5.0, 2),
@@ -88,6 +96,9 @@ SKEWED = (
     Case("sharp 10 times, 0.7 % wrong", 0, (3.5, 3.4, 3.4), 0.7, 10.0, 2),
     Case("sharp 25 times, 0.3 % wrong", 0, (3.9, 3.8, 3.8), 0.7, 25.0, 2),
     Case("sharp 8 times, 10 classes, 7 % wrong", 0, (3.2, 3.1, 3.1), 0.5, 8.0, 10),
+    # Not looked at when the interval was chosen.
+    Case("sharp 12 times, 4 classes", 0, (2.9, 2.8, 2.4), 0.8, 12.0, 4),
+    Case("sharp 3 times, 30 classes", 0, (3.4, 3.2, 3.0), 0.6, 3.0, 30),
 )
 
 
@@ -105,52 +116,42 @@ def draw(case: Case, rows: int, rng: np.random.Generator) -> tuple[Predictions, 
     return Predictions.from_arrays(tables), y
 
 
-def risk(
-    candidates: Candidates,
-    seen: Predictions,
-    y: np.ndarray,
-    truth: Predictions,
-    truth_y: np.ndarray,
-    name: str,
-    weights: np.ndarray,
-) -> float:
-    """Return what a member or combiner loses on the rows of the truth, fitted under these weights."""
-    if name in seen.members:
-        return float(log_losses(truth.values[seen.members.index(name)], truth_y).mean())
-    fitted = candidates.recipes[candidates.names.index(name)].fit(seen, y, sample_weight=weights)
-    return float(log_losses(fitted(truth), truth_y).mean())
+def rows_of(seen: Predictions, y: np.ndarray) -> Rows:
+    """Return rows that count alike and stand each for itself."""
+    return Rows(seen, y, np.ones(len(y)), None, np.arange(len(y)))
+
+
+def risk(combiner: Combiner, seen: Predictions, y: np.ndarray, truth: Rows, weights: np.ndarray) -> float:
+    """Return what a combiner loses on the rows of the truth, fitted under these weights."""
+    return float(truth.losses(combiner.fit(seen, y, sample_weight=weights)(truth.predictions)).mean())
 
 
 def repetitions(case: Case, count: int, seed: int) -> dict[str, float]:
     """Return how often the intervals held the truth, and by how much the estimates are off on average."""
     rng = np.random.default_rng(seed)
-    truth, truth_y = draw(case, TRUTH_ROWS, rng)
-    risks = np.array([log_losses(values, truth_y).mean() for values in truth.each()])
+    truth = rows_of(*draw(case, TRUTH_ROWS, rng))
     held, errors = np.zeros((count, 3), dtype=bool), np.zeros((count, 3))
     below, claimed = np.zeros(count, dtype=bool), np.zeros(count, dtype=bool)
     for index in range(count):
         seen, y = draw(case, case.rows, rng)
-        rows = Rows(seen, y, np.ones(len(y)), None, np.arange(len(y)))
-        recipes = with_mean(default_combiners(seen))
-        candidates = Candidates(recipes, names_of(recipes), default_among(recipes, seen))
+        rows = rows_of(seen, y)
+        candidates = candidates_of(with_mean(default_combiners(seen)), seen, rows.measure)
         folds = make_folds(y, None, 5, None, index)
-        pools = [None] * len(folds)
-        table = cross_fitted(rows, candidates, folds, pools)
-        choice = cross_fit_choice(table, candidates, folds, lambda _parts: None)
-        taken = take_on_all(table, candidates)
-        entry = (table.members if taken.kind == "member" else table.combined)[taken.position]
-        plain = rows.gain(*(each.losses(y, "log loss") for each in (table.best_member, entry)))
+        options = options_of(rows, folds)
+        table = cross_fitted(rows, candidates, folds, options)
+        choice = cross_fit_choice(table, candidates, folds, options).choice
+        position = take_on_all(table, candidates).position
+        plain = rows.gain(*(each.losses(rows) for each in (table.best_member, table.combined[position])))
 
-        of = partial(risk, candidates, seen, y, truth, truth_y)
-        losses = np.stack([each.losses(y, "log loss") for each in table.members])
-        of_folds = []
-        chosen = iter(choice.taken)
+        of = partial(risk, seen=seen, y=y, truth=truth)
+        recipes = dict(zip(candidates.names, candidates.recipes, strict=True))
+        best, taken, of_folds = recipes[BEST], iter(choice.taken), []
         for division in folds:
             for fold in range(5):
                 others = (division != fold).astype(float)
-                of_folds.append(risks[np.argmin(losses @ others)] - of(next(chosen), others))
+                of_folds.append(of(best, weights=others) - of(recipes[next(taken)], weights=others))
         all_rows = np.ones(len(y))
-        final = risks[np.argmin(losses @ all_rows)] - of(entry.name, all_rows)
+        final = of(best, weights=all_rows) - of(candidates.recipes[position], weights=all_rows)
         below[index], claimed[index] = choice.gain.low > np.mean(of_folds), choice.gain.low > 0 >= np.mean(of_folds)
         for place, (gain, true) in enumerate(((choice.gain, np.mean(of_folds)), (choice.gain, final), (plain, final))):
             held[index, place] = gain.low <= true <= gain.high
@@ -222,7 +223,7 @@ def direct(pair: Pair, rows: int, count: int, rng: np.random.Generator) -> Direc
     """Return how the intervals of one pair do on so many draws of rows, whose truth is that of all rows."""
     _, baseline, other, y = pair
     losses = [log_losses(each, y) for each in (baseline, other)]
-    wrong = doubt_of(baseline).losses - doubt_of(other).losses
+    wrong = doubt_of(baseline) - doubt_of(other)
     truth = float((losses[0] - losses[1]).mean())
     found = np.zeros((count, 7))
     for index in range(count):
@@ -283,10 +284,9 @@ def sure_voters(rows: int, draws: int = 300, seed: int = 0) -> tuple[int, int, i
         if len(set(y)) < 2 or (seen.values.argmax(axis=-1) != y).any():
             continue
         report = compare(seen, y, [MajorityVote()], metrics=["log loss"], repeats=1, seed=index)
-        losses = np.stack([log_losses(values, y) for values in seen.each()])
-        folds = make_folds(y, None, 5, 1, index)
-        best = best_on_others([Scored("", "member", (each,)) for each in seen.each()], losses, np.ones(rows), folds)
-        alone = paired_interval(best.losses(y, "log loss"), log_losses(MajorityVote().fit(seen)(seen), y))
+        (division,) = make_folds(y, None, 5, 1, index)
+        best = cross_fit(SingleBest(), seen, y, division, np.ones(rows))
+        alone = paired_interval(log_losses(best, y), log_losses(MajorityVote().fit(seen)(seen), y))
         found += (1, alone.low > 0, report["majority vote"].gain.low > 0)
     return (*map(int, found), log_losses(vote(truth), truth_y).mean(), log_losses(truth.values[0], truth_y).mean())
 
@@ -311,18 +311,19 @@ def fits() -> dict[str, float]:
     seen, y = draw(Case("", 0, tuple(np.linspace(0.6, 1.4, 10)), 0.5, classes=10), 20_000, rng)
     # A chain without stages is its combiner.
     recipes = with_mean([kind() for kind in registry().values() if kind is not Chain])
-    rows = Rows(seen, y, np.ones(len(y)), None, np.arange(len(y)))
-    candidates = Candidates(recipes, names_of(recipes), default_among(recipes, seen))
+    rows = rows_of(seen, y)
+    candidates = candidates_of(recipes, seen, rows.measure)
     single = {}
-    for name, recipe in zip(candidates.names, recipes, strict=True):
+    for name, recipe in zip(candidates.names, candidates.recipes, strict=True):
         began = time.perf_counter()
         recipe.fit(seen, y)(seen)
         single[name] = time.perf_counter() - began
     folds = make_folds(y, None, 10, None, 0)
     began = time.perf_counter()
-    table = cross_fitted(rows, candidates, folds, [None])
+    options = options_of(rows, folds)
+    table = cross_fitted(rows, candidates, folds, options)
     once = time.perf_counter() - began
-    cross_fit_choice(table, candidates, folds, lambda _parts: None)
+    cross_fit_choice(table, candidates, folds, options)
     whole = time.perf_counter() - began
     total = sum(single.values())
     return {"one fit of each": total, "cross-fitted": once / total, "with the choice": whole / total}
