@@ -11,6 +11,7 @@ from typing import Any, Self, TypeAlias, final
 import numpy as np
 
 from kerasemble.core.arrays import FloatArray, IntArray
+from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import RowWeights
@@ -76,11 +77,14 @@ def metric_of(
         except TypeError as error:
             if options and "sample_weight" in str(error):
                 raise KerasembleError(_no_weights(metric)) from error
+            if error.__traceback__ is None or error.__traceback__.tb_next is not None:
+                raise  # It was raised within the function: the user's own.
             msg = (
-                f"The metric '{metric}' failed: {error}. It is called with class indices of shape {labels.shape} and "
-                f"probabilities of shape {probabilities.shape}, and returns a number, the higher the better."
+                f"The metric '{metric}' cannot be called with class indices of shape {labels.shape} and probabilities "
+                f"of shape {probabilities.shape}: {error}. Give a function of these two that returns a number, the "
+                "higher the better."
             )
-            raise KerasembleError(msg) from error
+            raise KerasembleError(msg, code=Code.OPTION) from error
         except ValueError as error:
             raise KerasembleError(_undefined(metric, str(error), labels, predictions.classes)) from error
         if not np.isfinite(value):
