@@ -23,13 +23,14 @@ BATCH = 16
 
 
 class Wide(Source):
-    """Rows that say their own number, and whose fingerprint nobody computes."""
+    """Rows that say their own number, and whose fingerprint and hashes nobody computes."""
 
     fingerprint = hashlib.sha256(b"wide").hexdigest()
 
     def __init__(self, rows: int) -> None:
         super().__init__((rows, WIDTH), np.dtype(np.float32), y=(np.arange(rows) % 2).astype(np.uint8))
         self.extent = Extent(0, rows - 1, fractions=False)
+        self.row_hashes = np.arange(rows, dtype=np.uint64)
 
     def read(self, start: int, stop: int):
         return np.broadcast_to(np.arange(start, stop, dtype=np.float32)[:, None], (stop - start, WIDTH))
