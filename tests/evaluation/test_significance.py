@@ -76,7 +76,8 @@ def test_mcnemars_p_is_statsmodels(seed, rows):
     assert mcnemar(one, other) == pytest.approx(expected(table, exact=True).pvalue)
 
 
-@settings(deadline=None, derandomize=True, max_examples=50)
+# Few, since statsmodels collects garbage in each call.
+@settings(deadline=None, derandomize=True, max_examples=10)
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=20))
 def test_holms_p_is_statsmodels(p):
     from statsmodels.stats.multitest import multipletests
@@ -154,12 +155,12 @@ def test_the_sign_says_which_is_better():
 def test_the_interval_of_a_fixed_rule_holds_the_truth_nineteen_times_in_twenty(make_members):
     many, labels = make_members(60_000, skills=(2.0, 1.0), seed=1)
     truth = (log_losses(many.values[0], labels) - log_losses(many.values.mean(axis=0), labels)).mean()
-    repetitions, held = 300, 0
+    repetitions, held = 120, 0
     for start in range(0, 200 * repetitions, 200):
         rows = slice(start, start + 200)
         _, low, high = compare(many.rows(rows), labels[rows], [Average()], repeats=1, metrics=["log loss"])[
             "average"
         ].gain
         held += low <= truth <= high
-    # Three standard errors of a share of 0.95 in 300 are 0.038.
-    assert held / repetitions == pytest.approx(0.95, abs=0.038)
+    # Three standard errors of a share of 0.95 in 120 are 0.06.
+    assert held / repetitions == pytest.approx(0.95, abs=0.06)
