@@ -24,6 +24,7 @@ from kerasemble.core.predictions import Predictions
 from kerasemble.evaluation.compare import compare
 
 MEMORIES, ROWS = (0.0, 0.5, 0.9), 1000
+HOW = ("rows hold the truth", "blocks do", "forward does", "warned of")
 
 
 def copies(rng: np.random.Generator, rows: int = 40, times: int = 10) -> tuple[Predictions, np.ndarray]:
@@ -105,10 +106,11 @@ def main() -> None:
                 interval = report["a"].over_mean
                 held[index] += interval.low <= -gain <= interval.high
                 held[3] += index == 0 and said(warned, Code.DEPENDENT)
-        for name, share in zip(("rows", "blocks", "forward", "warned of"), held / times, strict=True):
-            found[f"memory {memory}, {name}"] = float(share)
+        for name, share in zip(HOW, held / times, strict=True):
+            found[f"neighbours of correlation {memory}: {name}"] = float(share)
+    print(f"| of {times} draws | share |\n| --- | --: |")
     for name, share in found.items():
-        print(f"{name:45} {share:.3f}")
+        print(f"| {name} | {share:.1%} |")
     if asked.json:
         asked.json.write_text(json.dumps({"repetitions": times, **found}, indent=1))
 
