@@ -83,7 +83,7 @@ def draw(setting: Setting, number: int) -> Draw:
     compared_losses = {each.name: each.loss(report.measure) for each in report.scores if each.kind == "combiner"}
     return {
         "pool": name,
-        "rows": rows or len(fit),
+        "rows": rows,
         "draw": number,
         "log_loss": {which: float(log_losses(values, truth).mean()) for which, values in answers.items()},
         "accuracy": {which: float(hits(values, truth).mean()) for which, values in answers.items()},
@@ -136,7 +136,7 @@ def summary(of: list[Draw]) -> str:
         cells.append(f"**{shown}**" if is_worse(mean, error) else shown)
     loss, right = (np.mean([each[key]["auto"] for each in of]) for key in ("log_loss", "accuracy"))
     seconds = np.mean([each["seconds"] for each in of])
-    heading = f"{of[0]['pool']} {of[0]['rows']}"
+    heading = f"{of[0]['pool']} {of[0]['rows'] or ''}".rstrip()
     return f"| {heading} | {loss:.4f} | {100 * right:.1f} | {' | '.join(cells)} | {seconds:.1f} |"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from scipy import stats
@@ -13,7 +15,7 @@ from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
 from kerasemble.evaluation.candidates import BEST, RECALIBRATED
 from kerasemble.evaluation.decision import Action, Caveat
-from kerasemble.evaluation.significance import bootstrap, paired_interval
+from kerasemble.evaluation.significance import bootstrap, paired_interval, paired_test
 from kerasemble.evaluation.verdict import sentences_of
 
 
@@ -252,3 +254,128 @@ def test_a_recipe_with_options_for_each_member_may_be_in_a_chain(seen, labels):
     assert (report.decision.action, report.decision.subject) == (Action.COMBINE, "chain")
     assert report.decision.gain.low > 0
     assert report.decision.combining.low > 0
+
+
+def biased(rows=900, seed=0):
+    """Return a member that misjudges how frequent classes are, one that knows nothing, and labels."""
+    rng = np.random.default_rng(seed)
+    y = rng.integers(0, 3, rows)
+    good = softmax(2 * np.eye(3)[y] + rng.normal(size=(rows, 3)) + [0, 1.5, -1.5], axis=1)
+    return Predictions.from_arrays({"a": good, "b": softmax(rng.normal(size=(rows, 3)), axis=1)}), y
+
+
+@pytest.mark.parametrize("prefer", [None, "stacking"])
+def test_15_6_what_stacking_mends_in_one_member_is_not_what_combining_brings(prefer):
+    seen, y = biased()
+    with pytest.warns(ke.KerasembleWarning, match="nothing to do with the labels"):
+        report = ke.compare(seen, y, ["stacking"], prefer=prefer)
+    found = report.decision
+    assert (found.subject, found.recalibrated, found.calibrated_member) == (
+        "stacking",
+        "stacking of the best member alone",
+        "a",
+    )
+    assert report[found.recalibrated].log_loss == pytest.approx(found.recalibrated_loss)
+    assert found.combining.low < 0.005
+    assert found.combining.mean == pytest.approx(found.recalibrated_loss - found.scored_loss)
+    assert Caveat.CALIBRATION_ONLY in found.caveats
+
+
+def test_15_8_a_gain_on_nearly_all_rows_does_not_rest_on_the_few_that_lose():
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 4, 400)
+    tables = {}
+    for name, bit in (("parity", 1), ("half", 2)):
+        table = np.full((400, 4), 1e-3)
+        table[np.arange(400), y] = table[np.arange(400), y ^ bit] = 0.499
+        tables[name] = softmax(np.log(table) + 0.05 * rng.normal(size=table.shape), axis=1)
+    y[0] ^= 1
+    report = ke.compare(tables, y, ["weighted-geometric-average"])
+    assert report.decision.combining.low > 0.3
+    assert Caveat.TOO_FEW_ROWS not in report.decision.caveats
+
+
+@pytest.mark.parametrize(("rows", "enough"), [(3, False), (4, False), (8, True)])
+def test_15_8_a_gain_that_goes_with_five_rows_is_of_too_few(rows, enough):
+    gain = 1e-4 * np.random.default_rng(0).normal(size=400)
+    gain[:rows] += 5
+    assert paired_test(gain, np.zeros(400)).enough is enough
+
+
+def test_15_7_a_gain_on_rows_that_tell_of_their_neighbours_is_not_called_real():
+    rng = np.random.default_rng(3)
+    y, skill = rng.integers(0, 2, 600), np.zeros((2, 600))
+    for row in range(1, 600):
+        skill[:, row] = 0.95 * skill[:, row - 1] + 0.3 * rng.normal(size=2)
+    true = 1 / (1 + np.exp(-(0.5 + 0.7 * skill)))
+    tables = {
+        name: np.stack([np.where(y == 0, p, 1 - p), np.where(y == 1, p, 1 - p)], axis=1)
+        for name, p in zip("ab", true, strict=True)
+    }
+    with pytest.warns(ke.KerasembleWarning, match="neighbours"):
+        report = ke.compare(tables, y, ["average"], prefer="average")
+    assert Caveat.DEPENDENT_ROWS in report.decision.caveats
+    assert "is real" not in report.verdict
+
+
+@pytest.mark.parametrize("options", [{"select_by": "accuracy"}, {"combiners": ["bayesian-vote"]}])
+def test_15_5_a_member_that_gives_labels_is_kept_by_its_name(options):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 300)
+    labels = {
+        f"m{index}": np.where(rng.random(300) < skill, y, rng.integers(0, 3, 300))
+        for index, skill in enumerate((0.2, 0.95, 0.2))
+    }
+    with warnings.catch_warnings(action="ignore", category=ke.KerasembleWarning):
+        report = ke.compare(Predictions.from_labels(labels, classes=3), y, **options)
+    assert report.decision.action is Action.KEEP_MEMBER
+    assert report.decision.member == "m1"
+    assert report.best.members == ("m1",)
+    assert report.verdict.startswith("Keep m1")
+
+
+def test_15_10_what_the_saved_threshold_answers_is_said_where_folds_differ():
+    rng = np.random.default_rng(0)
+    y = (rng.random(600) < 0.1).astype(int)
+    logits = np.stack([np.zeros(600), 2.2 * (y - 0.7) + rng.normal(size=600)], axis=1)
+    tables = {name: softmax(logits + 0.7 * rng.normal(size=logits.shape), axis=1) for name in "ab"}
+    with warnings.catch_warnings(action="ignore", category=ke.KerasembleWarning):
+        report = ke.compare(tables, y, ["average"], prefer="average", stages=[ke.Abstain(0.04)])
+    answered = report.analysis.staged[0].answered
+    seen = Predictions.from_arrays(tables)
+    assert answered.saved == pytest.approx(1 - report.best.outputs(seen)["abstain"].mean())
+    assert abs(answered.saved - answered.coverage) > 0.02
+    assert f"which is saved, abstains from {1 - answered.saved:.1%}" in report.verdict
+
+
+def test_15_10_what_a_stage_warns_of_stands_in_the_report():
+    seen, y = related(60, 0)
+    with pytest.warns(ke.KerasembleWarning) as caught:
+        report = ke.compare(seen, y, ["average"], stages=[ke.Abstain(0.001)])
+    assert [str(each.message) for each in caught] == list(report.warnings)
+    assert any("abstain" in each.lower() for each in report.warnings)
+
+
+def test_15_7_different_rows_of_equal_inputs_are_no_copies():
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 2, (600, 4)).astype(np.float32)
+    y = (rng.random(600) < 0.2 + 0.6 * x.mean(axis=1)).astype(int)
+
+    def rule(slope):
+        return lambda rows: np.stack([0.8 - slope * rows.mean(axis=1), 0.2 + slope * rows.mean(axis=1)], axis=1)
+
+    seen = ke.predict([ke.Member(rule(slope), name=f"m{slope}") for slope in (0.6, 0.5)], x)
+    assert Code.COPIES not in {getattr(each, "code", None) for each in ke.compare(seen, y, ["average"]).warnings}
+    with pytest.warns(ke.KerasembleWarning, match="^584 of 600 rows are copies"):
+        ke.compare(seen, (x.mean(axis=1) > 0.4).astype(int), ["average"])
+
+
+def test_15_3_differences_are_those_of_the_choice_and_not_of_the_winner():
+    seen, y = related(200, 0, skill=1.0, shared=0.5)
+    with warnings.catch_warnings(action="ignore", category=ke.KerasembleWarning):
+        report = ke.compare(seen, y, metrics=["log loss", "AUC"])
+    names = {each.name for each in report.differences}
+    choice = next(each.name for each in report.scores if each.kind == "choice")
+    assert choice in names
+    assert report.chosen.name not in names
+    assert {each.name for each in report.differences if each.metric == "AUC"} == {choice}

@@ -58,7 +58,7 @@ def test_members_that_look_wrong_are_named_with_or_without_labels(seen, labels, 
 @pytest.mark.parametrize("shift", [pytest.param(-1, id="54-minus-one"), pytest.param(1, id="54-plus-one")])
 def test_shifted_labels_are_noticed_with_the_shift_that_mends_them(seen, labels, shift):
     (sentence,) = suspicions(seen, (labels - shift) % 3)
-    assert f"adding {shift} to each raises the members' accuracy" in sentence
+    assert f"(y {'+' if shift > 0 else '-'} 1) % 3 raises the members' accuracy" in sentence
     assert "label 0 means the first class" in sentence
 
 
@@ -246,7 +246,7 @@ def test_members_that_give_labels_only_are_suspected_as_others_are(seen, labels)
     (constant,) = suspicions(votes_of(seen, b=np.full(600, 2)), labels)
     assert "'b' gives the same answer for all 600 rows" in constant
     (shifted,) = suspicions(votes_of(seen), (labels + 1) % 3)
-    assert "adding -1 to each" in shifted
+    assert "(y - 1) % 3 raises" in shifted
     (trained,) = suspicions(votes_of(seen, c=labels), labels)
     assert "'c' is wrong in 0 of 600 rows" in trained
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -166,3 +168,13 @@ def test_15_18_a_csv_of_probabilities_is_a_member(tmp_path):
         ke.predict([path], x)
     assert caught.value.code == Code.NOT_A_NUMBER
     assert "row 0" in str(caught.value)
+
+
+@pytest.mark.parametrize(("order", "warned"), [([1, 0, 2, 3, 4, 5, 6, 7], True), (range(8), False)])
+def test_15_12_ids_that_the_others_lack_are_warned_of_where_their_order_is_no_plain_one(tmp_path, order, warned):
+    one = write(tmp_path / "a.csv", ids=None)
+    other = write(tmp_path / "b.csv", ids=[IDS[row] for row in order])
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        ke.load_predictions([one, other])
+    assert [each.message.code for each in caught] == [Code.IDS_DIFFER] * warned

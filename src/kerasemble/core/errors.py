@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Self
 
@@ -58,6 +59,24 @@ class Sentence(str):
         made = super().__new__(cls, text)
         made.code = code
         return made
+
+
+@contextlib.contextmanager
+def said_while() -> Iterator[list[Sentence]]:
+    """Keep what is warned of within for a report, which says it in the end, instead of saying it at once.
+
+    Yields:
+        A list that holds in the end the sentences; warnings of others are passed on.
+    """
+    said: list[Sentence] = []
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        yield said
+    for warning in caught:
+        if isinstance(warning.message, KerasembleWarning):
+            said.append(Sentence(str(warning.message), warning.message.code))
+        else:
+            warnings.warn_explicit(warning.message, warning.category, warning.filename, warning.lineno)
 
 
 def warn(message: str, code: Code = Code.INVALID) -> None:

@@ -241,6 +241,8 @@ class Answered:
         wrong: share of these that are wrong; None where none is answered.
         low: end of the 95 % interval of that; likewise.
         high: the other end; likewise.
+        saved: share of the rows that is answered with the threshold that is learned from all of them; None where that
+            is the one that is scored.
     """
 
     risk: float
@@ -249,6 +251,7 @@ class Answered:
     wrong: float | None
     low: float | None = None
     high: float | None = None
+    saved: float | None = None
 
 
 @dataclasses.dataclass(frozen=True)

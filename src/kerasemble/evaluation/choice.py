@@ -14,7 +14,7 @@ from kerasemble.evaluation.scored import Losses
 from kerasemble.evaluation.significance import standard_error
 
 # A lower loss by less than this, in nats or as a share of rows, is not worth leaving the default for, however sure.
-_WORTH_IT = 0.001
+WORTH_IT = 0.001
 # A member that loses no more is kept where the difference is known as well as this: whatever a combination may gain
 # then is not worth running the others.
 _KNOWN = 0.02
@@ -69,11 +69,11 @@ def take(evidence: Evidence, candidates: Candidates) -> Taken:
     """
     means, default = evidence.means, candidates.default
     # What is not lower by enough need not be tested.
-    worth = [each for each in candidates.eligible if means[default] - means[each] > _WORTH_IT]
+    worth = [each for each in candidates.eligible if means[default] - means[each] > WORTH_IT]
     better = [each for each in worth if means[default] - means[each] > evidence.error(default, each)]
     taken = min(better, key=lambda each: float(means[each])) if better else default
     best, recalibrated = candidates.best, candidates.recalibrated
-    kept = recalibrated if means[best] - means[recalibrated] > _WORTH_IT else best
+    kept = recalibrated if means[best] - means[recalibrated] > WORTH_IT else best
     ahead, error = means[taken] - means[kept], evidence.error(taken, kept)
     if ahead >= (0.0 if error < _KNOWN else error) - _TIE:
         return Taken(kept)
@@ -96,11 +96,11 @@ def likely_takes(evidence: Evidence, candidates: Candidates, seed: int = 0) -> L
     drawn = draw_means(evidence.losses, evidence.weights, evidence.groups, np.random.default_rng(seed))
     needed = np.full(count, np.inf)
     eligible = list(candidates.eligible)
-    needed[eligible] = np.maximum(_WORTH_IT, errors[default, eligible])
+    needed[eligible] = np.maximum(WORTH_IT, errors[default, eligible])
     better = np.where(drawn[:, [default]] - drawn > needed, drawn, np.inf)
     taken = np.where(np.isfinite(better).any(axis=1), better.argmin(axis=1), default)
     best, recalibrated = candidates.best, candidates.recalibrated
-    kept = np.where(drawn[:, best] - drawn[:, recalibrated] > _WORTH_IT, recalibrated, best)
+    kept = np.where(drawn[:, best] - drawn[:, recalibrated] > WORTH_IT, recalibrated, best)
     ahead = drawn[every, taken] - drawn[every, kept]
     needed_to_keep = np.where(errors < _KNOWN, 0.0, errors)
     taken = np.where(ahead >= needed_to_keep[taken, kept] - _TIE, kept, taken)

@@ -13,18 +13,20 @@ from kerasemble.combiners import as_combiner
 from kerasemble.combiners.base import Combiner, OpinionPool
 from kerasemble.combiners.chain import Chain, as_stages, with_stages
 from kerasemble.combiners.fitted import FittedCombiner
+from kerasemble.combiners.recipes import label
 from kerasemble.combiners.select import Select
 from kerasemble.combiners.stages.base import Stage
 from kerasemble.core.arrays import IntArray
-from kerasemble.core.errors import warn
+from kerasemble.core.codes import Code
+from kerasemble.core.errors import KerasembleError, said_while, warn
 from kerasemble.core.predictions import Predictions, PredictionsLike, as_predictions
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.evaluation.analysis import Staged
 from kerasemble.evaluation.candidates import Candidates
-from kerasemble.evaluation.choice import Taken
+from kerasemble.evaluation.choice import WORTH_IT, Taken
 from kerasemble.evaluation.crossfit import cross_fit
 from kerasemble.evaluation.decide import decide
-from kerasemble.evaluation.decision import Decision
+from kerasemble.evaluation.decision import Action, Caveat, Decision
 from kerasemble.evaluation.folds import CV
 from kerasemble.evaluation.forward import forward_choice, forward_table
 from kerasemble.evaluation.metrics import MetricName, asked_for
@@ -176,29 +178,40 @@ def compared(
     asked = plan.prefer is not None
     table, options, nested = _scored(plan)
     taken = Taken(plan.prefer) if plan.prefer is not None else take_on_all(table, candidates)
+    table, of_one = _beside_one_member(plan, table, candidates.recipes[taken.position])
+    if of_one is not None and nested is not None:
+        nested = nested.over(table)
     recipe = with_stages(candidates.recipes[taken.position], settings.stages)
-    fitted = recipe.fit(rows.predictions, rows.labels, sample_weight=rows.weights)
+    with said_while() as said_of_fit:
+        fitted = recipe.fit(rows.predictions, rows.labels, sample_weight=rows.weights)
     members = fitted.members
     subject = table.combined[taken.position]
-    if taken.position == candidates.best and not table.members[0].certain:
+    if taken.position == candidates.best and not (table.members[0].certain and rows.by_probabilities):
         # The best member as it is kept is the one of all rows, which has a row of its own.
         subject = next(each for each in table.members if each.name == members[0])
     fitted = dataclasses.replace(
         fitted, left_out=tuple(name for name in predictions.members if name not in fitted.members)
     )
-    staged, calibrated = _score_stages(plan, subject, recipe, settings.stages)
+    staged, calibrated = _score_stages(plan, subject, recipe, settings.stages, fitted)
     scored = table if calibrated is None else table._replace(combined=[*table.combined, calibrated])
     shown = Shown(table.best_member, subject, None if nested is None else nested.entry)
     report = report_of(
         scored, shown, plan.metrics, plan.priced, plan.units.of(table.rows.positions), settings.seed, staged
     )
     decision = _decide(table, taken, candidates, subject, nested, options, folds=int(folds.max()) + 1, asked=asked)
+    if of_one is not None:
+        decision = dataclasses.replace(decision, calibrated_member=of_one)
+    if decision.subject == decision.baseline:
+        decision = dataclasses.replace(decision, member=members[0])
+    dependent = any(getattr(each, "code", None) is Code.DEPENDENT for each in report.warnings)
+    if dependent and decision.action is Action.COMBINE:
+        decision = dataclasses.replace(decision, caveats=(*decision.caveats, Caveat.DEPENDENT_ROWS))
     report = dataclasses.replace(
         report,
         scores=tuple(_as_decided(score, decision) if score.kind == "choice" else score for score in report.scores),
         folds=int(folds.max()) + 1,
         repeats=len(folds),
-        warnings=(*lone_member(predictions), *report.warnings, *plan.undefined),
+        warnings=(*lone_member(predictions), *report.warnings, *said_of_fit, *plan.undefined),
         fitted=f"{fitted!r}.",
         weights=fitted.weights,
         choice=None if nested is None else nested.choice,
@@ -227,6 +240,35 @@ def _scored(plan: Plan) -> tuple[Table, Options, Chosen | None]:
     options = options_of(plan.rows, folds)
     table = cross_fitted(plan.rows, candidates, folds, options)
     return table, options, None if plan.prefer is not None else cross_fit_choice(table, candidates, folds, options)
+
+
+def _beside_one_member(plan: Plan, table: Table, recipe: Combiner) -> tuple[Table, str | None]:
+    """Return the table with what the same combiner makes of the best member alone, where that is a better baseline.
+
+    Stacking mends a member in more ways than a temperature does, and that is none of what combining brings.
+
+    Returns:
+        The table, in which it is the best recalibrated member, and the name of the member; None where it is no better.
+    """
+    rows, seen, fair = table.rows, table.rows.predictions, table.recalibrated
+    inner = recipe.combiner if isinstance(recipe, Select) else recipe
+    chosen = next(each for each, one in zip(table.combined, plan.candidates.recipes, strict=True) if one is recipe)
+    if fair is None or chosen.kind != "combiner" or inner.given(seen.members) is not None or plan.forward:
+        return table, None
+    alone = Select(inner, max_members=1)
+    # Of labels a Bayesian vote of one member says all that they tell.
+    if alone in plan.candidates.recipes or len(seen.members) == 1 or seen.labels_only:
+        return table, None
+    try:
+        answers = tuple(cross_fit(alone, seen, rows.labels, division, rows.weights) for division in plan.folds)
+    except KerasembleError:
+        return table, None  # its options are of all members
+    entry = Scored(f"{label(inner)} of the best member alone", "baseline", answers)
+    others = (fair, table.best_member)
+    if rows.mean(entry.losses(rows)) > min(rows.mean(each.losses(rows)) for each in others) - WORTH_IT:
+        return table, None
+    name = alone.fit(seen, rows.labels, sample_weight=rows.weights).members[0]
+    return table._replace(combined=[*table.combined, entry], recalibrated=entry), name
 
 
 def _as_decided(score: Score, decision: Decision) -> Score:
@@ -285,12 +327,12 @@ def _opinion_pool(recipe: Combiner) -> OpinionPool | None:
 
 
 def _score_stages(
-    plan: Plan, subject: Scored, recipe: Combiner, added: Sequence[Stage]
+    plan: Plan, subject: Scored, recipe: Combiner, added: Sequence[Stage], fitted: FittedCombiner
 ) -> tuple[tuple[Staged, ...], Scored | None]:
     """Return what the stages of what is taken do, and its answers as stages that are added calibrate them."""
     if not isinstance(recipe, Chain) or not recipe.stages:
         return (), None
-    staged, calibrated = score_stages(recipe, subject.name, added, plan.rows, plan.folds, plan.units.named)
+    staged, calibrated = score_stages(recipe, subject.name, added, plan.rows, plan.folds, plan.units.named, fitted)
     return (staged,), calibrated
 
 

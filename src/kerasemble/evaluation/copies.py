@@ -16,22 +16,26 @@ _SATURATED = 1e-3
 _WITNESSES = 2
 # Of the rows to which a witness gives an answer twice, all others do so too for at least this share.
 _AGREED = 0.95
+# Of the groups of copies so many may have more than one label: people err.
+_MISLABELLED = 0.05
 # Fewer distinct answers than this are a rule of thumb rather than rows that came again.
 _DISTINCT = 10
 # Shares of at most so many training rows, as trees, nearest neighbours and votes give, in so many rows.
 _COUNTED, _LOOKED_AT, _ROUNDING = 1_000, 200, 2e-7
 
 
-def copies_of(predictions: Predictions) -> IntArray | None:
+def copies_of(predictions: Predictions, labels: IntArray | None = None) -> IntArray | None:
     """Return the group (samples,) of each row, from 0 without gaps, one for all copies of a row; None without copies.
 
     Rows are known by their inputs. Where these are not known, rows are copies where at least two members, which answer
     different rows differently, give the same floats, and all others do too. Labels and votes say nothing: of 2,021
     different images 986 have the votes of another. Nor do trees and nearest neighbours, whose answers are shares of few
-    rows and the same for all rows of a leaf.
+    rows and the same for all rows of a leaf. Where rows of equal inputs have several labels they are different rows
+    of which the inputs say the same, as in tables of a few categories.
 
     Args:
         predictions: of all members.
+        labels: (samples,) class indices, where they are known.
 
     Example:
         >>> rng = np.random.default_rng(0)
@@ -44,7 +48,17 @@ def copies_of(predictions: Predictions) -> IntArray | None:
     """
     hashes = predictions.row_hashes
     found = _by_answers(predictions) if hashes is None else _numbered(hashes)
-    return None if found is None or found.max() == len(found) - 1 else found
+    if found is None or found.max() == len(found) - 1:
+        return None
+    return None if labels is not None and _differ(found, labels) else found
+
+
+def _differ(groups: IntArray, labels: IntArray) -> bool:
+    """Return whether too many groups of several rows have more than one label for them to be copies."""
+    first = np.unique(groups, return_index=True)[1]
+    several = np.bincount(groups) > 1
+    mixed = np.bincount(groups[labels != labels[first][groups]], minlength=len(several)) > 0
+    return bool(mixed[several].mean() > _MISLABELLED)
 
 
 def joined(groups: IntArray, others: IntArray) -> IntArray:

@@ -31,6 +31,7 @@ class Caveat(enum.StrEnum):
     CHOICE_NOT_SCORED = "choice-not-scored"
     WORSE_BY_ACCURACY = "surely-worse-by-accuracy"
     FEW_EFFECTIVE_ROWS = "few-effective-rows"
+    DEPENDENT_ROWS = "rows-tell-of-their-neighbours"
 
 
 @dataclasses.dataclass(frozen=True)

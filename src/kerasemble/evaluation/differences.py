@@ -35,7 +35,9 @@ def values_of(entry: Scored, metrics: Sequence[Metric], table: Table) -> dict[st
     }
 
 
-def differences_of(table: Table, chosen: str, metrics: Sequence[Metric], seed: int) -> tuple[Difference, ...]:
+def differences_of(
+    table: Table, choice: Scored | None, subject: Scored, metrics: Sequence[Metric], seed: int
+) -> tuple[Difference, ...]:
     """Return every difference to the best member, as it is picked on other folds, and to the plain mean.
 
     What is a mean over rows is tested for all. What has no formula is resampled, which takes long, for the chosen
@@ -45,11 +47,15 @@ def differences_of(table: Table, chosen: str, metrics: Sequence[Metric], seed: i
 
     Args:
         table: what is scored.
-        chosen: name of the entry that the verdict is about.
+        choice: made anew in each fold; it stands for what was chosen, which would be a winner. None without.
+        subject: what is used.
         metrics: in which.
         seed: of the resampling.
     """
     result = []
+    tested = subject if choice is None else choice
+    entries = [*(each for each in table.entries if choice is None or each.name != subject.name), tested]
+    entries = list({each.name: each for each in entries}.values())
     references: list[tuple[Literal["best member", "plain mean"], Scored]] = [
         ("best member", table.best_member),
         ("plain mean", table.mean),
@@ -67,10 +73,10 @@ def differences_of(table: Table, chosen: str, metrics: Sequence[Metric], seed: i
                 )
             found = [
                 _difference(metric, reference, entry, table, added, seed)
-                for entry in table.entries
+                for entry in entries
                 if (metric.of_decisions or not entry.certain)
                 and entry is not reference
-                and (metric.rows is not None or entry.name == chosen)
+                and (metric.rows is not None or entry is tested)
             ]
             adjusted = holm([each.tested.p for each in found])
             result += [

@@ -24,10 +24,21 @@ CHOICE = "what is chosen, anew in each fold"
 
 
 class Chosen(NamedTuple):
-    """The choice as something that is scored, and how sure its gains are."""
+    """The choice as something that is scored, and how sure its gains are.
+
+    Args:
+        entry: what it answers.
+        choice: its gains.
+        added: what choosing adds to the variance of each gain.
+    """
 
     entry: Scored
     choice: Choice
+    added: tuple[float, float, float]
+
+    def over(self, table: Table) -> Chosen:
+        """Return the same with its gains over the baselines of another table."""
+        return score_choice(table, self.entry, self.choice.taken, self.added)
 
 
 def take_on_all(table: Table, candidates: Candidates) -> Taken:
@@ -110,7 +121,7 @@ def score_choice(
         taken=tuple(taken),
         enough=combining.enough,
     )
-    return Chosen(entry, choice)
+    return Chosen(entry, choice, added)
 
 
 def _choices(table: Table, candidates: Candidates, division: IntArray) -> list[Taken]:

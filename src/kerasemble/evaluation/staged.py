@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -36,6 +37,7 @@ def score_stages(
     rows: Rows,
     folds: IntArray,
     groups: Grouping | None = None,
+    fitted: FittedCombiner | None = None,
 ) -> tuple[Staged, Scored | None]:
     """Return what a chain's stages do, and the calibrated answers as something to score, None without a calibrator.
 
@@ -49,13 +51,18 @@ def score_stages(
         rows: with labels.
         folds: (repeats, samples) the fold of each row.
         groups: for each of which it is said how often sets hold the true class.
+        fitted: the chain fitted to all rows, of which it is said how many it answers.
     """
     found = [cross_fit_outputs(chain, rows.predictions, rows.labels, division, rows.weights) for division in folds]
     calibrators = [label(stage) for stage in added if stage.output is None]
     calibrated = f"{name}, then {' and '.join(calibrators)}" if calibrators else None
     answers = tuple(outputs["probabilities"] for outputs in found)
     entry = None if calibrated is None else Scored(calibrated, "combiner", answers)
-    return _staged(name, calibrated, chain.stages, found, rows, groups), entry
+    staged = _staged(name, calibrated, chain.stages, found, rows, groups)
+    if fitted is not None and staged.answered is not None:
+        saved = rows.mean(~fitted.outputs(rows.predictions.only(fitted.members))["abstain"])
+        staged = dataclasses.replace(staged, answered=dataclasses.replace(staged.answered, saved=saved))
+    return staged, entry
 
 
 def score_fitted_stages(

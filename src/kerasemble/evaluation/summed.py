@@ -54,7 +54,7 @@ def rows_of(
     if len(positions) < len(labels):
         predictions, labels, weights = predictions.rows(positions), labels[positions], weights[positions]
         groups = None if groups is None else as_array(groups, "groups")[positions]
-    units = units_of(predictions, groups, blocks)
+    units = units_of(predictions, groups, blocks, labels)
     return Rows(predictions, labels, weights, units.numbers, positions, named=are_names(y)), units
 
 
@@ -125,7 +125,7 @@ def report_of(
         ),
         readings=_readings(seen),
         measure=rows.measure,
-        differences=differences_of(table, chosen.name, metrics, seed),
+        differences=differences_of(table, shown.choice, shown.subject, metrics, seed),
         analysis=analyse(table, chosen.name, best_member.name, priced, units.named, seed, staged),
         sample=sample_of(rows, seed),
     )

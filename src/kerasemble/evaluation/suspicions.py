@@ -170,10 +170,11 @@ def _shift(predictions: Predictions, labels: IntArray) -> Finding | None:
         best = max(means, key=lambda each: float(means[each][others].mean()))
         return np.asarray(means[best][rows], dtype=np.float64)
 
-    return verified(_shifted(shift, gain), means[0], held_out(judge, labels), labels)
+    return verified(_shifted(shift, classes, gain), means[0], held_out(judge, labels), labels)
 
 
-def _shifted(shift: int, gain: float) -> Finding:
-    evidence = f"Labels look shifted: adding {shift} to each raises the members' accuracy by {gain:.0%}."
+def _shifted(shift: int, classes: int, gain: float) -> Finding:
+    mended = f"(y {'+' if shift > 0 else '-'} {abs(shift)}) % {classes}"
+    evidence = f"Labels look shifted: {mended} raises the members' accuracy by {100 * gain:.0f} points."
     remedy = "Check that label 0 means the first class; if it does, give every member classes=[...] in its own order."
     return Finding(Code.LABELS_SHIFTED, evidence, remedy, figures={"shift": shift, "gain": gain})

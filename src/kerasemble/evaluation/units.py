@@ -24,12 +24,14 @@ class Units(NamedTuple):
         named: the groups that the user named; None without.
         copies: how many rows are copies of one before.
         blocks: of how many runs of neighbouring rows each is one unit; 0 without.
+        by_inputs: whether copies are known by their inputs; by answers alone there may be more.
     """
 
     numbers: IntArray | None
     named: Grouping | None
     copies: int
     blocks: int
+    by_inputs: bool = True
 
     def of(self, positions: IntArray) -> Units:
         """Return the units of the rows of some positions among those that count, all of them or later ones."""
@@ -46,27 +48,31 @@ class Units(NamedTuple):
         """Return a warning where rows are copies."""
         if not self.copies or self.numbers is None:
             return []
-        evidence = f"{self.copies} of {len(self.numbers)} rows are copies of other rows."
+        least, are = "" if self.by_inputs else "At least ", "is a copy" if self.copies == 1 else "are copies"
+        evidence = f"{least}{self.copies} of {len(self.numbers)} rows {are} of other rows."
         remedy = (
             "Copies of a row stay in one fold and count as one row in intervals. Leave them out unless they are meant."
         )
         return [Finding(Code.COPIES, evidence, remedy)]
 
 
-def units_of(predictions: Predictions, groups: npt.ArrayLike | None = None, blocks: int = 0) -> Units:
+def units_of(
+    predictions: Predictions, groups: npt.ArrayLike | None = None, blocks: int = 0, labels: IntArray | None = None
+) -> Units:
     """Return what varies: groups, blocks and copies of a row, joined where one row is of two.
 
     Args:
         predictions: of the rows that count.
         groups: (samples,) that the user named.
         blocks: how many runs of neighbouring rows are to be units; 0 for none.
+        labels: (samples,) class indices, by which different rows of equal inputs are known.
 
     Raises:
         KerasembleError: groups are not one for each row, or all rows are of one unit.
     """
     samples = predictions.samples
     named = None if groups is None else as_groups(groups, samples)
-    copies = copies_of(predictions)
+    copies = copies_of(predictions, labels)
     runs = np.arange(samples) * blocks // samples if 0 < blocks < samples else None
     parts = [each for each in (None if named is None else named.numbers, runs, copies) if each is not None]
     if not parts:
@@ -86,4 +92,4 @@ def units_of(predictions: Predictions, groups: npt.ArrayLike | None = None, bloc
             "of two units or more: leave out copies, or name groups that lie within a block."
         )
         raise KerasembleError(msg, code=Code.ONE_GROUP)
-    return Units(numbers, named, count, 0 if runs is None else blocks)
+    return Units(numbers, named, count, 0 if runs is None else blocks, predictions.row_hashes is not None)

@@ -7,12 +7,19 @@ from collections.abc import Sequence
 from kerasemble.core.arrays import first
 from kerasemble.evaluation.analysis import Answered
 from kerasemble.evaluation.budget import Budget, Priced
+from kerasemble.evaluation.candidates import RECALIBRATED
 from kerasemble.evaluation.decision import Action, Caveat, Decision
 from kerasemble.evaluation.report import Report
 from kerasemble.evaluation.significance import Interval
 
 # So many members are named, and more counted where it is all of them.
 _FEW = 3
+# A stage that raises the log loss by more than this is advised against; one that learns from few rows costs a little.
+_WORSE = 0.002
+# Shares that differ by more than this are both said.
+_APART = 0.02
+# Of a number of rows.
+_ROUNDING = 0.5
 
 
 def sentences_of(found: Decision) -> list[str]:
@@ -58,6 +65,8 @@ def _keep(found: Decision) -> str:
     if found.action is Action.ONLY_MEMBER:
         return f"{found.subject} is the only member ({found.measure} {found.loss:.4f})."
     what = f"{found.calibrated_member}, recalibrated" if found.subject == found.recalibrated else found.subject
+    if found.subject == found.baseline:
+        what = f"{found.member}, its labels read by a Bayesian vote"
     if found.rival is None:
         return f"Keep {what}: it is the best ({found.measure} {found.loss:.4f})."
     # Members are compared as they are picked in each fold, which may be another one than on all rows.
@@ -77,7 +86,9 @@ def _combine(found: Decision) -> list[str]:
     if Caveat.NO_GAIN in found.caveats:
         return [*said, f"No gain over {found.member} alone is shown ({_interval(found.gain)})."]
     sure = "is real"
-    if Caveat.TOO_FEW_ROWS in found.caveats:
+    if Caveat.DEPENDENT_ROWS in found.caveats:
+        sure = "is less sure than this interval, since rows tell of their neighbours"
+    elif Caveat.TOO_FEW_ROWS in found.caveats:
         sure = "rests on too few rows to tell"
     elif Caveat.MAY_BE_CHANCE in found.caveats:
         sure = "may be chance"
@@ -85,14 +96,17 @@ def _combine(found: Decision) -> list[str]:
     whole = f"The gain of {gain:.4f} {sure} ({_interval(found.gain)})."
     if found.combining is None or found.recalibrated_loss is None:
         return [*said, whole]
-    fair = f"the best recalibrated member ({found.calibrated_member}) has {found.recalibrated_loss:.4f}"
+    which = "the best recalibrated member" if found.recalibrated == RECALIBRATED else found.recalibrated
+    fair = f"{which} ({found.calibrated_member}) has {found.recalibrated_loss:.4f}"
     alone = _difference(found.baseline_loss, found.recalibrated_loss)
     if alone <= 0:
         return [*said, whole, f"Recalibration alone brings none of it: {fair}."]
     more = _difference(found.recalibrated_loss, found.scored_loss)
-    said.append(f"Of the gain of {gain:.4f} ({_interval(found.gain)}), recalibration alone brings {alone:.4f}: {fair}.")
     if more <= 0:
+        said.append(f"The gain is {gain:.4f} ({_interval(found.gain)}).")
+        said.append(f"Recalibration alone brings {alone:.4f}: {fair}.")
         return [*said, f"Combining adds nothing to that ({_interval(found.combining)})."]
+    said.append(f"Of the gain of {gain:.4f} ({_interval(found.gain)}), recalibration alone brings {alone:.4f}: {fair}.")
     if Caveat.CALIBRATION_ONLY in found.caveats:
         sure = "may be chance"
     return [*said, f"Combining brings the remaining {more:.4f} ({_interval(found.combining)}): this part {sure}."]
@@ -160,6 +174,9 @@ def within_limits(
 def of_stages(report: Report) -> list[str]:
     """Return sentences on what stages after the combiner do, none where there are none."""
     said = []
+    found = report.decision
+    weighted = found is not None and abs(found.effective_rows - report.samples) > _ROUNDING
+    rows = "the rows, by their weights" if weighted else "the rows"
     for staged in report.analysis.staged if report.analysis is not None else ():
         whose = "" if staged.combiner == report.chosen.name else f"{staged.combiner}: "
         if staged.calibrated is not None:
@@ -167,10 +184,12 @@ def of_stages(report: Report) -> list[str]:
             without = "" if before is None else f" against {before:.4f} without"
             what = staged.calibrated.removeprefix(f"{staged.combiner}, then ")
             said.append(f"With {what} the log loss is {after:.4f}{without}.")
+            if before is not None and after is not None and after > before + _WORSE:
+                said.append(f"It is worse so: leave {what} out.")
         if staged.sets is not None:
             sets = staged.sets
             said.append(
-                f"{whose}The sets hold the true class in {sets.held:.1%} of the rows ({sets.asked:.1%} asked for), "
+                f"{whose}The sets hold the true class in {sets.held:.1%} of {rows} ({sets.asked:.1%} asked for), "
                 f"with {sets.size:.2f} classes on average."
             )
             if sets.undercovered:
@@ -185,6 +204,15 @@ def _answered(answered: Answered) -> str:
     """Return a sentence on which rows are answered."""
     if answered.wrong is None:
         return f"It abstains from every row: none shows a risk of {answered.risk:.1%}."
+    said = _in_folds(answered)
+    if answered.saved is None or abs(answered.saved - answered.coverage) <= _APART:
+        return said
+    return f"{said} That is the mean of folds, each with a threshold of its own; that of all rows, which is saved, " + (
+        f"abstains from {1 - answered.saved:.1%}." if answered.saved else "abstains from every row."
+    )
+
+
+def _in_folds(answered: Answered) -> str:
     wrong = f"{answered.wrong:.1%} of the answers are wrong ({answered.risk:.1%} allowed)"
     if answered.coverage == 1:
         return f"It abstains from no row; {wrong}."

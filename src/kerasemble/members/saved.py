@@ -13,7 +13,7 @@ import numpy.typing as npt
 from kerasemble.core.arrays import FloatArray, first
 from kerasemble.core.codes import Code
 from kerasemble.core.csv_files import labels_from, places_of, read_columns
-from kerasemble.core.errors import KerasembleError
+from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.tables import as_table, check_same_rows
 
@@ -217,7 +217,22 @@ def _joined(found: Mapping[str, Saved], wanted: Sequence[str] | None) -> dict[st
             "can say which row is which. Save all with ids, or all in one order without."
         )
         raise KerasembleError(msg, code=Code.IDS_DIFFER)
+    if unnamed and not _ascending(order):
+        msg = (
+            f"Members {first(unnamed)} have no row ids, and are taken to be in the order of {by}. Save all with ids, "
+            "so that nobody has to trust that."
+        )
+        warn(msg, Code.IDS_DIFFER)
     return {name: saved.table[places.get(name, plain)] for name, saved in found.items()}
+
+
+def _ascending(ids: Sequence[str]) -> bool:
+    """Return whether ids are in an order that a file without ids may well be in too."""
+    try:
+        numbers = [float(each) for each in ids]
+    except ValueError:
+        return list(ids) == sorted(ids)
+    return numbers == sorted(numbers)
 
 
 def _in_order(name: str, table: FloatArray, classes: Sequence[str] | None, wanted: Sequence[str] | None) -> FloatArray:
