@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import zipfile
@@ -18,6 +19,7 @@ from kerasemble.ensemble.probe import noise
 from kerasemble.members.backend import import_keras, reason
 from kerasemble.members.member import Model
 from kerasemble.members.record import ENTRY, FORMAT
+from kerasemble.members.unrandom import built, is_keras
 
 # The time in a zip entry; fixed, so that the same ensemble gives the same entry.
 _EPOCH = (1980, 1, 1, 0, 0, 0)
@@ -50,7 +52,8 @@ def _check_reopens(path: Path, model: Model) -> None:
     keras = import_keras()
     x = noise(InputSpec(tuple(model.inputs[0].shape[1:]), model.inputs[0].dtype), _ROWS)
     try:
-        reopened = keras.saving.load_model(path)
+        load = functools.partial(keras.saving.load_model, path)
+        reopened = built(load).model if is_keras(model) else load()
     except Exception as error:  # Keras raises anything for what it cannot open
         msg = f"Keras saved this ensemble but cannot open it: {reason(error)}"
         raise KerasembleError(msg) from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import warnings
 from collections.abc import Iterator, Sequence
@@ -12,6 +13,7 @@ import numpy.typing as npt
 
 from kerasemble.core.errors import KerasembleError
 from kerasemble.members.backend import import_keras, reason
+from kerasemble.members.unrandom import built, is_keras
 
 # Keras layers that pass their input on unless they are in training. `RandomCrop` is none: it crops at inference too.
 _REGULARISER = re.compile(r"(Spatial|Alpha|Gaussian)?Dropout(\dD)?|GaussianNoise")
@@ -38,7 +40,8 @@ def copy_of(layer: Any, owner: str) -> Any:  # noqa: ANN401 - a Keras layer or m
         config = _config(layer)
         unsafe = list(_lambdas(config))
         if not unsafe:
-            copy = import_keras().saving.deserialize_keras_object(_as_at_inference(config))
+            make = functools.partial(import_keras().saving.deserialize_keras_object, _as_at_inference(config))
+            copy = built(make).model if is_keras(layer) else make()
             _load_states(copy, [state for _, state in _states(layer)])
             return copy
     except Exception as error:  # a custom class's own code may raise anything

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, TypeAlias
 
+from kerasemble.core.arrays import first
 from kerasemble.core.codes import Code
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.members.backend import import_keras, reason
@@ -16,8 +18,8 @@ from kerasemble.members.inspection.folder import folder_kind
 from kerasemble.members.inspection.record import Inspection, Refused
 from kerasemble.members.inspection.source import identify, locate, open_regular
 from kerasemble.members.inspection.staging import staged
+from kerasemble.members.unrandom import Model, built
 
-Model: TypeAlias = Any
 # A function that builds the model, or the path of a JSON file.
 Architecture: TypeAlias = Callable[[], Model] | str | os.PathLike[str]
 
@@ -106,8 +108,15 @@ def _open(
         model = architecture()
         model.load_weights(path)
         return model
-    objects = dict(custom_objects or {})
-    return keras.saving.load_model(path, custom_objects=objects, compile=False, safe_mode=not trust)
+    options = {"custom_objects": dict(custom_objects or {}), "compile": False, "safe_mode": not trust}
+    load = functools.partial(keras.saving.load_model, path, **options)
+    if inspection.vouched:
+        return load()  # it may have classes that are not Keras's
+    model, left = built(load)
+    if left:
+        msg = f"the file lacks weights, so layers would stay random: {first(left)}"
+        raise ValueError(msg)
+    return model
 
 
 def _open_saved_model(folder: Path) -> Model:
