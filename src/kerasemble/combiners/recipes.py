@@ -70,7 +70,7 @@ def _options(data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _plain(value: Any) -> Any:  # noqa: ANN401 - any option
     if dataclasses.is_dataclass(value):
-        return recipe_to_json(value)  # type: ignore[arg-type]
+        return recipe_to_json(value)  # type: ignore[arg-type]  # a recipe, as every dataclass in one is
     return tuple(_plain(item) for item in value) if isinstance(value, tuple) else value
 
 

@@ -129,7 +129,7 @@ def _of_scikit_learn(name: str, classes: int) -> Metric:
         raise KerasembleError(msg)
     scorer = get_scorer(name)
 
-    class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]
+    class Given(ClassifierMixin, BaseEstimator):  # type: ignore[misc]  # scikit-learn has no types
         """A classifier whose input is what it answers, because a scorer asks a classifier and not an array."""
 
         classes_ = np.arange(classes)

@@ -86,7 +86,7 @@ def check_number(name: str, value: object, holds: Callable[[float], bool], range
     Raises:
         KerasembleError: the option `name` is something else.
     """
-    if not is_number(value) or isinstance(value, bool) or not holds(float(value)):  # type: ignore[arg-type]
+    if not is_number(value) or isinstance(value, bool) or not holds(float(value)):  # type: ignore[arg-type]  # is_number
         msg = f"{name} must be {range_}. Received: {name}={value!r}.{remedy}"
         raise KerasembleError(msg, code=Code.OPTION)
 

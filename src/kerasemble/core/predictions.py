@@ -144,7 +144,7 @@ class Predictions:
             Predictions: 2 members (a, b), 2 samples, 2 classes (cat, dog), binary, labels only
         """
         listed = None if isinstance(classes, numbers.Integral) else as_names("classes", classes)
-        width = operator.index(classes) if listed is None else len(listed)  # type: ignore[arg-type]
+        width = operator.index(classes) if listed is None else len(listed)  # type: ignore[arg-type]  # whole
         labels = _by_name(labels)
         if not 2 <= width <= _MOST_CLASSES:
             msg = f"Labels can tell 2 to {_MOST_CLASSES} classes apart. Received: {width} classes."
@@ -345,9 +345,7 @@ class Predictions:
             named = (tuple(members), tuple(classes), Task(record["task"]))
             costs = None if record.get("costs") is None else tuple(Cost(*each) for each in record["costs"])
             return cls(values, *named, alignment, record["ordered"], record.get("data"), costs, hashes)
-        except (
-            Exception
-        ) as error:  # NumPy raises OSError, ValueError, KeyError, BadZipFile, EOFError, ... for a bad file
+        except Exception as error:  # NumPy raises OSError, KeyError, BadZipFile, EOFError and others for a bad file
             msg = f"{path} is not a predictions file that 'kerasemble predict' wrote: {error}"
             raise KerasembleError(msg) from error
 

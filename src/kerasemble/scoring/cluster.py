@@ -138,7 +138,7 @@ def _collect(results: Iterator[list[Done]], tables: Sequence[_Table], progress: 
         KerasembleError: a member failed on a node; what was written by then is listed.
     """
     listing = _Listing(tables)
-    with contextlib.closing(results), listing:  # type: ignore[type-var]
+    with contextlib.closing(results), listing:  # type: ignore[type-var]  # Ray's generators close
         for found in results:
             for done in found:
                 if done.error:
