@@ -3,9 +3,9 @@
     python benchmarks/opening.py [--times 3] [--out docs/measured/opening.md] [FILE ...]
 
 Without files, MobileNetV2, ResNet50 and EfficientNetB0 are made with random weights and saved. Each opening is a
-process of its own, in turns, with Keras imported before the clock starts; shown is the least CPU time of several. Ours without
-the inspection does the same work as Keras; the inspection reads the file without it. The backend is that of
-KERAS_BACKEND. Answers to the same rows are compared bit by bit.
+process of its own, in turns, with Keras imported before the clock starts; shown is the least CPU time of several.
+Ours without the inspection does the same work as Keras; the inspection reads the file without it. The backend is that
+of KERAS_BACKEND. Answers to the same rows are compared bit by bit.
 """
 
 from __future__ import annotations
