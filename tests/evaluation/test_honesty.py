@@ -15,6 +15,7 @@ from kerasemble.core.errors import KerasembleError
 from kerasemble.core.predictions import Predictions
 from kerasemble.evaluation.candidates import BEST, RECALIBRATED
 from kerasemble.evaluation.decision import Action, Caveat
+from kerasemble.evaluation.score import score
 from kerasemble.evaluation.significance import bootstrap, paired_interval, paired_test
 from kerasemble.evaluation.verdict import sentences_of
 
@@ -379,3 +380,53 @@ def test_15_3_differences_are_those_of_the_choice_and_not_of_the_winner():
     assert choice in names
     assert report.chosen.name not in names
     assert {each.name for each in report.differences if each.metric == "AUC"} == {choice}
+
+
+@pytest.mark.parametrize("options", [{}, {"combiners": ["stacking", "majority-vote"]}, {"cv": "forward"}])
+@pytest.mark.parametrize("labels_only", [False, True])
+def test_15_18_classes_whose_names_are_numbers_are_compared_by_name(options, labels_only):
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 3, 200)
+    tables = {name: softmax(2 * np.eye(3)[y] + rng.normal(size=(200, 3)), axis=1) for name in "ab"}
+    expected, named = (Predictions.from_arrays(tables, classes) for classes in (None, ["10", "30", "20"]))
+    if labels_only:
+        expected, named = (
+            Predictions.from_labels(
+                {name: np.array(each.classes)[table.argmax(axis=1)] for name, table in tables.items()}, each.classes
+            )
+            for each in (expected, named)
+        )
+    with warnings.catch_warnings(action="ignore", category=ke.KerasembleWarning):
+        one = ke.compare(expected, y, **options)
+        other = ke.compare(named, np.array(["10", "30", "20"])[y], **options)
+    assert [each.metrics for each in other.scores] == [each.metrics for each in one.scores]
+    assert other.verdict == one.verdict
+
+
+@pytest.mark.parametrize(
+    "given",
+    [np.full((300, 2), 0.5), np.full((300, 3, 2), 0.5), ["a.npy", "b.npy"], [object, type("M", (), {"predict": 1})()]],
+    ids=["one-table", "samples-first", "files", "models"],
+)
+def test_15_15_what_is_no_set_of_answers_is_refused_as_what_it_is(given):
+    with pytest.raises(KerasembleError) as caught:
+        ke.compare(given, np.zeros(300, dtype=int))
+    assert caught.value.code == Code.NOT_PREDICTIONS
+
+
+def test_15_16_the_best_is_saved_with_its_members_by_an_ensemble(tmp_path):
+    fitted = ke.Average().fit(related(20, 0)[0])
+    with pytest.raises(KerasembleError, match=r"ke\.Ensemble\(members, this\)"):
+        fitted.save(tmp_path / "best.keras")
+
+
+def test_15_9_an_evaluation_says_whom_it_keeps_and_that_there_are_others():
+    seen, y = related(400, 0, skill=1.0, members=3)
+    made = np.random.default_rng(0).dirichlet([1, 1], 400).astype(np.float32)
+    beside = Predictions.from_arrays({"a": seen.values[0], "made": made})
+    with warnings.catch_warnings(action="ignore", category=ke.KerasembleWarning):
+        two = score(seen.only(["a", "b"]), y)
+        one = score(beside, y, ["made"])
+    assert two.verdict.startswith(f"Keep {two.decision.subject}: it is the best")
+    assert (one.decision.action, one.decision.subject) == (Action.KEEP_MEMBER, "a")
+    assert one.verdict.startswith("Keep a: no combination is better")

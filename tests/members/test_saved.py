@@ -35,7 +35,8 @@ def test_15_12_rows_are_joined_by_id_and_columns_by_name_whatever_their_order(tm
     one = write(folder / "a.csv")
     names = [CLASSES[column] for column in columns]
     other = write(folder / "b.csv", VALUES[rows][:, columns], names, [IDS[row] for row in rows], "image_id")
-    seen = ke.load_predictions([one, other])
+    with warnings.catch_warnings(action="ignore", category=ke.KerasembleWarning):
+        seen = ke.load_predictions([one, other])
     assert (seen.members, seen.classes) == (("a", "b"), CLASSES)
     for values in seen.values:
         np.testing.assert_allclose(values, VALUES, atol=1e-7)
@@ -178,3 +179,38 @@ def test_15_12_ids_that_the_others_lack_are_warned_of_where_their_order_is_no_pl
         warnings.simplefilter("always")
         ke.load_predictions([one, other])
     assert [each.message.code for each in caught] == [Code.IDS_DIFFER] * warned
+
+
+@pytest.mark.parametrize(("order", "refused"), [([1, 0, 2, 3, 4, 5, 6, 7], True), (range(8), False)])
+def test_15_12_ids_of_labels_that_no_member_has_are_not_ignored(tmp_path, order, refused):
+    files = [write(tmp_path / f"{name}.csv", ids=None) for name in "ab"]
+    wanted = [IDS[row] for row in order]
+    if not refused:
+        assert ke.load_predictions(files, ids=wanted).samples == 8
+        return
+    with pytest.raises(ke.KerasembleError) as caught:
+        ke.load_predictions(files, ids=wanted)
+    assert caught.value.code == Code.IDS_DIFFER
+
+
+def test_15_12_files_whose_ids_are_in_two_orders_say_whose_order_the_rows_have(tmp_path):
+    one, other = write(tmp_path / "a.csv"), write(tmp_path / "b.csv", VALUES[::-1], ids=IDS[::-1])
+    with pytest.warns(ke.KerasembleWarning, match="in the order of 'a'") as caught:
+        seen = ke.load_predictions([one, other])
+    assert [each.message.code for each in caught] == [Code.IDS_DIFFER]
+    np.testing.assert_allclose(seen.values, [VALUES, VALUES], atol=1e-6)
+
+
+def test_15_12_a_column_that_looks_like_row_ids_is_not_left_out_in_silence(tmp_path):
+    path = tmp_path / "labels.csv"
+    path.write_text("image,kind\n" + "".join(f"{row},cat\n" for row in (3, 1, 2)), encoding="utf-8")
+    with pytest.raises(ke.KerasembleError, match="--id image") as caught:
+        load_label_column(path, "kind")
+    assert caught.value.code == Code.IDS_DIFFER
+    assert load_label_column(path, "kind", "image")[1] == ("3", "1", "2")
+
+
+def test_15_18_a_model_is_no_file_of_predictions(tmp_path):
+    (tmp_path / "a.h5").write_bytes(b"x")
+    with pytest.raises(ke.KerasembleError, match="is a model"):
+        ke.load_predictions([tmp_path / "a.h5"])

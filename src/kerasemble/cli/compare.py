@@ -12,7 +12,7 @@ import numpy.typing as npt
 from kerasemble.cli import options, stages
 from kerasemble.cli.output import check_report, print_report, save_report, warnings_as_lines
 from kerasemble.core.codes import Code
-from kerasemble.core.errors import KerasembleError
+from kerasemble.core.errors import KerasembleError, said_while, warn
 from kerasemble.core.labels import name_labels
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.row_weights import ClassWeight
@@ -101,6 +101,7 @@ def compare(
     kerasemble compare a.npy b.csv c.npz --labels y.npy
     """
     from kerasemble.evaluation.compare import compare as run
+    from kerasemble.members.saved import ascending
     from kerasemble.scoring.sources.opening import open_data
     from kerasemble.scoring.stored import load_labels
 
@@ -109,6 +110,9 @@ def compare(
     y, ids = _read_labels(labels, label, row_id)
     if store is not None and not files:
         seen, own = _from_store(store)
+        if ids is not None and not ascending(ids):
+            msg = f"The labels have row ids, and {store} has none. Give labels without ids, in the order of its rows."
+            raise KerasembleError(msg, code=Code.IDS_DIFFER)
         y = own if y is None else y
     else:
         seen = _from_files(files, store, classes, output, row_id, ids)
@@ -188,4 +192,11 @@ def _from_files(
     if not files or store is not None:
         msg = "Give either --store FOLDER, or files of predictions: kerasemble compare a.npy b.csv --labels y.npy."
         raise KerasembleError(msg)
-    return load_predictions(files, classes, output=output, id=row_id, ids=ids)
+    with said_while() as said:
+        seen = load_predictions(files, classes, output=output, id=row_id, ids=ids)
+    for sentence in said:
+        if sentence.code is Code.IDS_DIFFER and ids is None:
+            # Labels are joined by position, and nobody can say in whose order they are.
+            raise KerasembleError(str(sentence), code=Code.IDS_DIFFER)
+        warn(sentence)
+    return seen

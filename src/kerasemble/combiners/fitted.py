@@ -16,6 +16,7 @@ import numpy.typing as npt
 from kerasemble.combiners.recipes import label, recipe_from_json, recipe_to_json
 from kerasemble.core.alignment import Alignment
 from kerasemble.core.arrays import FloatArray, IntArray, as_probabilities, blocks, first
+from kerasemble.core.codes import Code
 from kerasemble.core.display import as_html
 from kerasemble.core.errors import KerasembleError
 from kerasemble.core.files import atomic_target, check_suffix
@@ -196,6 +197,9 @@ class FittedCombiner:
         Raises:
             KerasembleError: the path does not end in .json, or exists and `overwrite` is False.
         """
+        if str(path).endswith(".keras"):
+            msg = f"A fitted combiner holds no members. Save both: ke.Ensemble(members, this).save({str(path)!r})."
+            raise KerasembleError(msg, code=Code.OPTION)
         check_suffix(path, ".json", "Fitted combiners are")
         text = json.dumps(self.to_json(), indent=1, allow_nan=False)
         with atomic_target(path, overwrite=overwrite) as temporary:

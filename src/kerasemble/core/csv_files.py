@@ -160,7 +160,7 @@ def places_of(ids: Sequence[str], wanted: Sequence[str], what: str, wanted_by: s
         said = ", ".join(itertools.islice((lacking or more), 5))
         owner, other = (what, wanted_by) if lacking else (wanted_by, what)
         count = len(lacking or more)
-        msg = f"{owner} lacks {count} of the row ids of {other}: {said}. Give files of the same rows."
+        msg = f"{count} of the row ids of {other} are missing from {owner}: {said}. Give files of the same rows."
         raise KerasembleError(msg, code=Code.IDS_DIFFER)
     places = {name: place for place, name in enumerate(ids)}
     return np.array([places[name] for name in wanted], dtype=np.int64)

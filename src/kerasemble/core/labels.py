@@ -59,6 +59,9 @@ def encode_labels(y: npt.ArrayLike, classes: Sequence[str], samples: int, *, ord
     labels = check_task(y)
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
+    if labels.ndim == 0:
+        msg = f"Labels must be (samples,) indices or names, or (samples, classes) one-hot. Received: {str(y)[:80]}."
+        raise KerasembleError(msg)
     if labels.ndim not in (1, 2):
         msg = f"Labels must be (samples,) indices or names, or (samples, classes) one-hot. Received: {labels.shape}."
         raise KerasembleError(msg)

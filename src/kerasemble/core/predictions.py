@@ -30,6 +30,8 @@ from kerasemble.core.tables import as_table, check_classes, check_columns, check
 from kerasemble.core.tasks import Task, parse_task
 
 _EVERY = slice(None)
+# More members than this, and than rows, are rows that were taken for members.
+_MANY = 30
 # What uint8 and uint16 can count.
 _MOST_CLASSES_IN_A_BYTE, _MOST_CLASSES = 2**8, 2**16
 
@@ -408,7 +410,25 @@ def _by_name(given: object) -> Mapping[str, npt.ArrayLike]:
     if isinstance(given, Mapping):
         return given
     if hasattr(given, "__array__") and not isinstance(given, type):
-        given = list(as_array(given, "Predictions")) if np.ndim(as_array(given, "Predictions")) else None
+        array = as_array(given, "Predictions")
+        if array.ndim > 1 and array.shape[0] > max(array.shape[1], _MANY):
+            msg = (
+                f"An array of shape {array.shape} would be {array.shape[0]} members of {array.shape[1]} rows. Give "
+                "(members, samples, classes), or one member's answers as {'name': array}."
+            )
+            raise KerasembleError(msg, code=Code.NOT_PREDICTIONS)
+        given = list(array) if array.ndim else None
+    if isinstance(getattr(given, "predictions", None), Predictions):
+        msg = f"A {type(given).__name__} holds predictions and labels. Give its predictions: run.predictions, run.y."
+        raise KerasembleError(msg, code=Code.NOT_PREDICTIONS)
+    if isinstance(given, list | tuple) and any(
+        isinstance(each, str | os.PathLike) or hasattr(each, "predict") for each in given
+    ):
+        msg = (
+            "These are models or files, and members' answers are wanted. Use ke.combine or ke.predict for models, and "
+            "ke.load_predictions for files of predictions."
+        )
+        raise KerasembleError(msg, code=Code.NOT_PREDICTIONS)
     if not isinstance(given, list | tuple):
         msg = (
             "Members' answers are given by name, {'a': array, ...}, as a list of arrays, or as one array (members, "

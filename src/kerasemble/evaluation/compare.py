@@ -22,7 +22,7 @@ from kerasemble.core.errors import KerasembleError, said_while, warn
 from kerasemble.core.predictions import Predictions, PredictionsLike, as_predictions
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.evaluation.analysis import Staged
-from kerasemble.evaluation.candidates import Candidates
+from kerasemble.evaluation.candidates import BEST, Candidates
 from kerasemble.evaluation.choice import WORTH_IT, Taken
 from kerasemble.evaluation.crossfit import cross_fit
 from kerasemble.evaluation.decide import decide
@@ -183,7 +183,7 @@ def compared(
         nested = nested.over(table)
     recipe = with_stages(candidates.recipes[taken.position], settings.stages)
     with said_while() as said_of_fit:
-        fitted = recipe.fit(rows.predictions, rows.labels, sample_weight=rows.weights)
+        fitted = recipe.fit(rows.predictions, rows.names, sample_weight=rows.weights)
     members = fitted.members
     subject = table.combined[taken.position]
     if taken.position == candidates.best and not (table.members[0].certain and rows.by_probabilities):
@@ -201,7 +201,7 @@ def compared(
     decision = _decide(table, taken, candidates, subject, nested, options, folds=int(folds.max()) + 1, asked=asked)
     if of_one is not None:
         decision = dataclasses.replace(decision, calibrated_member=of_one)
-    if decision.subject == decision.baseline:
+    if decision.subject == BEST:
         decision = dataclasses.replace(decision, member=members[0])
     dependent = any(getattr(each, "code", None) is Code.DEPENDENT for each in report.warnings)
     if dependent and decision.action is Action.COMBINE:
@@ -267,7 +267,7 @@ def _beside_one_member(plan: Plan, table: Table, recipe: Combiner) -> tuple[Tabl
     others = (fair, table.best_member)
     if rows.mean(entry.losses(rows)) > min(rows.mean(each.losses(rows)) for each in others) - WORTH_IT:
         return table, None
-    name = alone.fit(seen, rows.labels, sample_weight=rows.weights).members[0]
+    name = alone.fit(seen, rows.names, sample_weight=rows.weights).members[0]
     return table._replace(combined=[*table.combined, entry], recalibrated=entry), name
 
 

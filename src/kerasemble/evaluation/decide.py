@@ -36,6 +36,7 @@ def decide(
     folds: int = 1,
     asked: bool = False,
     enough: bool = True,
+    outside: bool = False,
 ) -> Decision:
     """Return what to use, and what speaks against it.
 
@@ -52,13 +53,15 @@ def decide(
         folds: how many.
         asked: whether this very combiner was asked for.
         enough: whether the rows are enough to tell what combining gains.
+        outside: whether rivals are ensembles that were made elsewhere.
     """
     rows = table.rows
     losses = {each.name: rows.mean(each.losses(rows)) for each in _judged([*table.entries, table.best_member], rows)}
     recalibrated = None if table.recalibrated is table.best_member else table.recalibrated
     guess = _guess(rows)
     own = scored.losses(rows)
-    lone = len(table.members) == 1
+    # A member beside ensembles that were made elsewhere is not the only thing there is.
+    lone = len(table.members) == 1 and not (subject.kind == "combiner" or outside)
     kept = subject.kind in {"member", "baseline"}
     others = [each for each in rivals if each.name != subject.name]
     rival = min(others, key=lambda each: losses[each.name], default=None) if kept else None
@@ -82,7 +85,7 @@ def decide(
         guess=rows.mean(guess),
         effective_rows=effective_rows(rows.weights),
         accuracy=_accuracy(scored, rows),
-        more_accurate=_more_accurate(table, scored),
+        more_accurate=_more_accurate(table, subject, scored),
         recalibrated=None if recalibrated is None else recalibrated.name,
         recalibrated_loss=fair,
         calibration=None if fair is None else losses[table.best_member.name] - fair,
@@ -153,7 +156,7 @@ def _hits(entry: Scored, rows: Rows) -> Losses:
     return np.asarray(np.mean([hits(answers, rows.labels) for answers in entry.answers], axis=0))
 
 
-def _more_accurate(table: Table, scored: Scored) -> dict[str, float]:
+def _more_accurate(table: Table, subject: Scored, scored: Scored) -> dict[str, float]:
     """Return the accuracy of the best member and of the plain mean, where that is surely higher."""
     rows = table.rows
     if not rows.by_probabilities:
@@ -162,6 +165,7 @@ def _more_accurate(table: Table, scored: Scored) -> dict[str, float]:
     found = {}
     for each in (table.best_member, table.mean):
         theirs = 1 - _hits(each, rows)
-        if each is not scored and paired_interval(theirs, own, rows.weights, rows.groups).high < 0:
+        apart = each.name not in (scored.name, subject.name)
+        if apart and paired_interval(theirs, own, rows.weights, rows.groups).high < 0:
             found[each.name] = _accuracy(each, rows)
     return found

@@ -29,7 +29,7 @@ def forward_table(rows: Rows, candidates: Candidates, blocks: IntArray) -> Table
         past, inside = np.flatnonzero(blocks < block), np.flatnonzero(blocks == block)
         seen, new = rows.predictions.rows(past), rows.predictions.rows(inside)
         for recipe, into in zip(candidates.recipes, answers, strict=True):
-            into[inside] = recipe.fit(seen, rows.labels[past], sample_weight=rows.weights[past])(new)
+            into[inside] = recipe.fit(seen, rows.names[past], sample_weight=rows.weights[past])(new)
     combined = []
     for position, (name, values) in enumerate(zip(candidates.names, answers, strict=True)):
         kind: Kind = "baseline" if position in candidates.baselines else "combiner"

@@ -48,7 +48,7 @@ def options_of(rows: Rows, folds: IntArray) -> Options:
     raw = mended = None
     if rows.by_probabilities and seen.labels_only:
         alone = [seen.only([name]) for name in seen.members]
-        raw = np.stack([rows.losses(BayesianVote().fit(one, labels, sample_weight=weights)(one)) for one in alone])
+        raw = np.stack([rows.losses(BayesianVote().fit(one, rows.names, sample_weight=weights)(one)) for one in alone])
     else:
         raw = np.stack([rows.losses(values) for values in seen.each()])
     if rows.by_probabilities and not seen.labels_only:

@@ -94,6 +94,7 @@ def score(
         over_mean=over_mean.interval,
         rivals=tuple(combined),
         enough=over_best.enough,
+        outside=bool(combined),
     )
     said = [*sentences_of(decision), *of_stages(report)]
     return dataclasses.replace(report, decision=decision, verdict=" ".join(said))

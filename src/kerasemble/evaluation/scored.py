@@ -56,6 +56,11 @@ class Rows(NamedTuple):
         """Whether the measure judges probabilities, and not the most probable class alone."""
         return LOSSES[self.measure]
 
+    @property
+    def names(self) -> npt.NDArray[np.str_]:
+        """The labels as names (samples,), which what is fitted takes whatever the names are: numbers, for one."""
+        return np.asarray(self.predictions.classes)[self.labels]
+
     def losses(self, answers: FloatArray, rows: IntArray | None = None) -> Losses:
         """Return what answers (rows, classes) to some of the rows lose, in the measure: (rows,)."""
         labels = self.labels if rows is None else self.labels[rows]

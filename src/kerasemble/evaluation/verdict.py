@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from kerasemble.core.arrays import first
 from kerasemble.evaluation.analysis import Answered
 from kerasemble.evaluation.budget import Budget, Priced
-from kerasemble.evaluation.candidates import RECALIBRATED
+from kerasemble.evaluation.candidates import BEST, RECALIBRATED
 from kerasemble.evaluation.decision import Action, Caveat, Decision
 from kerasemble.evaluation.report import Report
 from kerasemble.evaluation.significance import Interval
@@ -65,7 +65,7 @@ def _keep(found: Decision) -> str:
     if found.action is Action.ONLY_MEMBER:
         return f"{found.subject} is the only member ({found.measure} {found.loss:.4f})."
     what = f"{found.calibrated_member}, recalibrated" if found.subject == found.recalibrated else found.subject
-    if found.subject == found.baseline:
+    if found.subject == BEST:
         what = f"{found.member}, its labels read by a Bayesian vote"
     if found.rival is None:
         return f"Keep {what}: it is the best ({found.measure} {found.loss:.4f})."

@@ -10,12 +10,13 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from kerasemble.core.codes import Code
 from kerasemble.core.csv_files import places_of
-from kerasemble.core.errors import KerasembleError
+from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.rows import Rows
 from kerasemble.core.tables import as_table
 from kerasemble.members.member import Member, name_of
-from kerasemble.members.saved import read_saved
+from kerasemble.members.saved import ascending, read_saved
 from kerasemble.members.signature import Signature
 
 # What is asked of a function to learn how many classes it answers over.
@@ -115,6 +116,12 @@ def _from_file(member: Member, x: Rows, fingerprint: str) -> Outside:
         raise KerasembleError(msg)
     table = saved.table if saved.table.ndim == 2 else saved.table[:, None]
     ids = getattr(x, "ids", None)
+    if saved.ids is not None and ids is None and not ascending(saved.ids):
+        msg = (
+            f"Rows of {path} have ids, and those of the data none: they are taken to be in one order. Name the ids of "
+            "the data: --id COLUMN."
+        )
+        warn(msg, Code.IDS_DIFFER)
     if saved.ids is not None and ids is not None:
         table = table[places_of(saved.ids, [str(name) for name in ids], str(path), "the data")]
     precision = "float16" if table.dtype == np.float16 else "float32"

@@ -12,12 +12,15 @@ import numpy.typing as npt
 
 from kerasemble.core.arrays import FloatArray, first
 from kerasemble.core.codes import Code
-from kerasemble.core.csv_files import labels_from, places_of, read_columns
+from kerasemble.core.csv_files import Columns, labels_from, places_of, read_columns
 from kerasemble.core.errors import KerasembleError, warn
 from kerasemble.core.predictions import Predictions
 from kerasemble.core.tables import as_table, check_same_rows
 
 _OURS = {"values", "members", "classes", "record"}
+
+# Of fewer rows nobody can say what whole numbers are.
+_FEW = 2
 
 
 class Saved(NamedTuple):
@@ -110,10 +113,42 @@ def load_label_column(
     place = columns.id_position(id, path)
     others = [each for each in range(len(columns.values)) if each != place]
     if label is None and len(others) != 1:
-        msg = f"{path} has {len(others)} columns besides row ids. Name the column of labels: label= (--label)."
+        msg = (
+            f"{path} has {len(others)} columns besides row ids. Name the column of labels: label= (--label), and that "
+            "of row ids where there is one: id= (--id)."
+        )
         raise KerasembleError(msg, code=Code.NO_COLUMN)
+    if place is None and label is not None:
+        _refuse_unnamed_ids(columns, columns.position(label, path), path)
     ids = None if place is None else columns.values[place]
     return labels_from(columns, others[0] if label is None else columns.position(label, path)), ids
+
+
+def _refuse_unnamed_ids(columns: Columns, label: int, path: Path) -> None:
+    """Refuse a column beside the labels that looks like row ids and was not said to be: rows would not be joined by it.
+
+    Raises:
+        KerasembleError: it has another whole number in each row, out of order.
+    """
+    for position, values in enumerate(columns.values):
+        whole = position != label and all(text.strip().isdecimal() for text in values)
+        if whole and len(set(values)) == len(values) and not ascending(values):
+            name = columns.names[position] if columns.names else position
+            msg = f"Column '{name}' of {path} looks like row ids. Say so, id={name!r} (--id {name}), or leave it out."
+            raise KerasembleError(msg, code=Code.IDS_DIFFER)
+
+
+def _refuse_whole(columns: Columns, path: Path) -> None:
+    """Refuse a column of whole numbers, another in each row, among those of probabilities: it would be a class.
+
+    Raises:
+        KerasembleError: there is one.
+    """
+    for position, values in enumerate(columns.values):
+        if len(values) > _FEW and len(set(values)) == len(values) and all(text.strip().isdecimal() for text in values):
+            name = columns.names[position] if columns.names else position
+            msg = f"Column '{name}' of {path} looks like row ids. Say so: id={name!r} (--id {name})."
+            raise KerasembleError(msg, code=Code.IDS_DIFFER)
 
 
 def read_saved(path: Path, name: str, head: str | None = None, id: str | None = None) -> Saved:  # noqa: A002 - as above
@@ -166,6 +201,11 @@ def _of_ours(seen: Predictions, member: str) -> Saved:
 
 
 def _arrays(path: Path) -> npt.NDArray[np.generic] | dict[str, npt.NDArray[np.generic]]:
+    if path.suffix.lower() in (".keras", ".h5", ".hdf5"):
+        msg = (
+            f"{path} is a model, and files of predictions are compared here. Use kerasemble combine, or predict first."
+        )
+        raise KerasembleError(msg, code=Code.UNREADABLE)
     try:
         with path.open("rb") as handle:
             content = np.load(handle, allow_pickle=False)
@@ -179,6 +219,8 @@ def _read_csv(path: Path, name: str, id_column: str | None) -> Saved:
     columns = read_columns(path)
     place = columns.id_position(id_column, path)
     others = [each for each in range(len(columns.values)) if each != place]
+    if place is None and len(others) > 1:
+        _refuse_whole(columns, path)
     values = np.stack([columns.numbers(each, path) for each in others], axis=1) if others else np.empty((0, 0))
     one = values.shape[1] == 1
     if one and all(text.strip().isdecimal() for text in columns.values[others[0]]):
@@ -202,6 +244,12 @@ def _joined(found: Mapping[str, Saved], wanted: Sequence[str] | None) -> dict[st
     """Return the tables with their rows in one order."""
     check_same_rows({name: saved.table for name, saved in found.items()})
     named = {name: saved.ids for name, saved in found.items() if saved.ids is not None}
+    if not named and wanted is not None and not ascending(wanted):
+        msg = (
+            f"The labels have row ids, and {first(list(found))} none, so nobody can say which row is which. Save "
+            "predictions with ids, or give labels without, in the order of the rows."
+        )
+        raise KerasembleError(msg, code=Code.IDS_DIFFER)
     if not named:
         return {name: saved.table for name, saved in found.items()}
     owner = next(iter(named))
@@ -217,7 +265,13 @@ def _joined(found: Mapping[str, Saved], wanted: Sequence[str] | None) -> dict[st
             "can say which row is which. Save all with ids, or all in one order without."
         )
         raise KerasembleError(msg, code=Code.IDS_DIFFER)
-    if unnamed and not _ascending(order):
+    if wanted is None and moved:
+        msg = (
+            f"Row ids of {first(moved)} stand in another order than those of {by}. Rows are in the order of {by}, and "
+            "labels without ids must be too: give labels with ids (--labels FILE.csv --id COLUMN)."
+        )
+        warn(msg, Code.IDS_DIFFER)
+    if unnamed and not ascending(order):
         msg = (
             f"Members {first(unnamed)} have no row ids, and are taken to be in the order of {by}. Save all with ids, "
             "so that nobody has to trust that."
@@ -226,7 +280,7 @@ def _joined(found: Mapping[str, Saved], wanted: Sequence[str] | None) -> dict[st
     return {name: saved.table[places.get(name, plain)] for name, saved in found.items()}
 
 
-def _ascending(ids: Sequence[str]) -> bool:
+def ascending(ids: Sequence[str]) -> bool:
     """Return whether ids are in an order that a file without ids may well be in too."""
     try:
         numbers = [float(each) for each in ids]
