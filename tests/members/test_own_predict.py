@@ -186,6 +186,31 @@ def test_15_11_each_cure_that_the_error_names_works():
     assert refusal(ke.Member(model, preprocess=[layers.Rescaling(SCALE / 2)])).code == Code.PREDICT_DIFFERS
 
 
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.last = keras.layers.Dense(3, activation="softmax")
+
+    def call(self, x):
+        return self.last(x)
+
+    def predict(self, x, **options):
+        return super().predict(x, **options).argmax(axis=1)
+
+
+def test_15_11_the_cure_for_a_model_that_does_not_know_its_inputs_works():
+    x = np.random.default_rng(0).normal(size=(8, 4)).astype(np.float32)
+    model = Subclassed()
+    model(x)
+    with pytest.raises(KerasembleError) as caught:
+        ke.predict([model], x)
+    assert caught.value.code == Code.PREDICT_DIFFERS
+    assert "x = keras.Input((4,)); keras.Model(x, model(x))" in str(caught.value)
+    inputs = keras.Input((4,))
+    seen = ke.predict([keras.Model(inputs, model(inputs))], x)
+    np.testing.assert_allclose(seen.values[0], keras.ops.convert_to_numpy(model(x)), atol=1e-6)
+
+
 def test_15_11_keras_own_models_are_not_asked_twice():
     bare = [graph(), keras.Sequential([keras.Input((6,)), layers.Dense(3, activation="softmax")])]
     assert not any(has_own_predict(model) for model in bare)

@@ -310,6 +310,9 @@ def load(path: str | os.PathLike[str]) -> Ensemble:
     """
     record = read_record(path)
     if record is None:
+        if str(path).endswith(".json"):
+            msg = f"{path} holds no model. What FittedCombiner.save wrote is opened by ke.FittedCombiner.load."
+            raise KerasembleError(msg)
         msg = f"{path} holds a plain model, not an ensemble. Open it with keras.saving.load_model, or make it a Member."
         raise KerasembleError(msg)
     try:

@@ -56,11 +56,15 @@ class OwnPredict(NamedTuple):
                 return
             problems.append(problem)
         kind = type(self.model).__name__
+        # A model that is no graph does not know its inputs.
+        remade = "keras.Model(model.inputs, model.outputs)"
+        if not getattr(self.model, "inputs", None):
+            remade = f"x = keras.Input({prepared.shape[1:]}); keras.Model(x, model(x))"
         msg = (
             f"Member '{name}' is a {kind}, whose own predict does something else than its graph, of which an ensemble "
             f"is made: on the first {len(rows)} rows {problems[0]}. Give what predict does to the data as "
             f"Member(model, preprocess=[layers]); or Member(lambda x: model.predict(x, verbose=0), name='{name}'), "
-            "which cannot be saved; or, where the graph is meant, keras.Model(model.inputs, model.outputs)."
+            f"which cannot be saved; or, where the graph is meant, {remade}."
         )
         raise KerasembleError(msg, code=Code.PREDICT_DIFFERS)
 
