@@ -113,7 +113,7 @@ def test_few_rows_give_the_pool_itself(labelled, rows):
     assert set(fitted.learned) == {"log_weights"}
     np.testing.assert_array_equal(fitted(seen), pool(seen))
     assert fitted.weights == pool.weights
-    assert "the pool itself" in repr(fitted)
+    assert "the log-linear pool itself" in repr(fitted)
 
 
 def test_a_pool_leaves_out_members_without_weight_and_a_departure_does_not(labelled, predictions_of):
@@ -169,7 +169,7 @@ def test_what_was_learned_is_told_member_by_member(labelled):
     text = repr(Stacking(strength=30).fit(*labelled))
     lines = text.splitlines()
     assert "30 rows" in lines[0]
-    assert lines[1].split() == ["member", "pool", "weight", "departure"]
+    assert lines[1].split("  ")[-2:] == ["pool weight", "norm of its corrections"]
     assert [line.split()[0] for line in lines[2:6]] == ["a", "b", "c", "d"]
 
 

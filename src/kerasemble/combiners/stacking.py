@@ -157,7 +157,7 @@ class Stacking(Combiner):
     def describe(self, learned: Learned, members: Sequence[str], classes: Sequence[str]) -> str:
         """Return the strength, and for each member the pool's weight and the norm of its departure."""
         if "departures" not in learned:
-            return " (the pool itself, as departures from it do not pay)" + Combiner.describe(
+            return " (the log-linear pool itself, as corrections between classes do not pay)" + Combiner.describe(
                 self, learned, members, classes
             )
         weights = np.exp(learned["log_weights"])
@@ -165,10 +165,12 @@ class Stacking(Combiner):
         departures = scale * np.linalg.norm(learned["departures"], axis=(1, 2))
         width = max(len("member"), *(len(name) for name in members[:_SHOWN]))
         # A fraction of the pool's weights would say nothing where these are near zero.
-        lines = [f": departures from the pool are pulled toward zero by {_rows(scale**-2)} rows"]
-        lines.append(f"  {'member':<{width}}  pool weight  departure")
+        lines = [
+            f": a log-linear pool and corrections between classes, shrunk as by {_rows(scale**-2)} rows without such"
+        ]
+        lines.append(f"  {'member':<{width}}  pool weight  norm of its corrections")
         for name, weight, departure in list(zip(members, weights, departures, strict=True))[:_SHOWN]:
-            lines.append(f"  {name:<{width}}  {weight:11.3f}  {departure:9.3g}")
+            lines.append(f"  {name:<{width}}  {weight:11.3f}  {departure:23.3g}")
         if len(members) > _SHOWN:
             lines.append(f"  and {len(members) - _SHOWN} more")
         return "\n".join(lines)
