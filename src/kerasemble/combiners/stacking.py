@@ -166,7 +166,7 @@ class Stacking(Combiner):
         width = max(len("member"), *(len(name) for name in members[:_SHOWN]))
         # A fraction of the pool's weights would say nothing where these are near zero.
         lines = [
-            f": a log-linear pool and corrections between classes, shrunk as by {_rows(scale**-2)} rows without such"
+            f": a log-linear pool and corrections between classes, shrunk as by {_rows(scale**-2)} rows without any"
         ]
         lines.append(f"  {'member':<{width}}  pool weight  norm of its corrections")
         for name, weight, departure in list(zip(members, weights, departures, strict=True))[:_SHOWN]:
