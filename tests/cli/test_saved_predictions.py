@@ -105,3 +105,18 @@ def test_15_14_the_same_command_gives_the_same_bytes_beside_a_process_that_spins
 def test_15_12_predictions_in_files_are_those_in_memory(saved):
     seen = ke.load_predictions([saved / "a.npy", saved / "b.csv"])
     np.testing.assert_allclose(seen.values, [predictions(0), predictions(1)], atol=1e-7)
+
+
+def test_15_12_labels_without_ids_beside_files_in_two_orders_are_refused(kerasemble, tmp_path):
+    values = np.random.default_rng(0).dirichlet(np.ones(3), 40)
+    for name, rows in (("a", range(40)), ("b", range(39, -1, -1))):
+        lines = ["id,x,y,z", *(",".join([f"r{row:02}", *map(repr, map(float, values[row]))]) for row in rows)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    np.save(tmp_path / "y.npy", np.arange(40) % 3)
+    (tmp_path / "y.csv").write_text("id,kind\n" + "".join(f"r{row:02},{'xyz'[row % 3]}\n" for row in range(40)))
+    files = [tmp_path / "b.csv", tmp_path / "a.csv"]
+    refused = kerasemble("compare", *files, "--labels", tmp_path / "y.npy", "--combiner", "average")
+    assert refused.code == 2
+    assert "Row ids of a stand in another order" in refused.err
+    joined = kerasemble("compare", *files, "--labels", tmp_path / "y.csv", "--combiner", "average", "--json")
+    assert joined.code == 0, joined.err

@@ -147,3 +147,10 @@ def test_a_keras_whose_list_of_variables_is_elsewhere_opens_the_same(saved, monk
     opened = load_file(path).model
     for one, two in zip(opened.get_weights(), model.get_weights(), strict=True):
         np.testing.assert_array_equal(one, two)
+
+
+def test_a_copy_with_a_weight_that_its_layers_do_not_save_is_refused(saved, monkeypatch):
+    model, _ = saved(words)
+    monkeypatch.setattr("kerasemble.members.copying._load_states", lambda *_: None)
+    with pytest.raises(KerasembleError, match=r"none of what the layers save: .*embeddings"):
+        copy_of(model, "a")

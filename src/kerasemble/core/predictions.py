@@ -414,7 +414,7 @@ def _by_name(given: object) -> Mapping[str, npt.ArrayLike]:
         if array.ndim > 1 and array.shape[0] > max(array.shape[1], _MANY):
             msg = (
                 f"An array of shape {array.shape} would be {array.shape[0]} members of {array.shape[1]} rows. Give "
-                "(members, samples, classes), or one member's answers as {'name': array}."
+                "(members, samples, classes), one member's answers as {'name': array}, or list(array) if that is meant."
             )
             raise KerasembleError(msg, code=Code.NOT_PREDICTIONS)
         given = list(array) if array.ndim else None

@@ -13,17 +13,16 @@ from kerasemble.combiners import as_combiner
 from kerasemble.combiners.base import Combiner, OpinionPool
 from kerasemble.combiners.chain import Chain, as_stages, with_stages
 from kerasemble.combiners.fitted import FittedCombiner
-from kerasemble.combiners.recipes import label
 from kerasemble.combiners.select import Select
 from kerasemble.combiners.stages.base import Stage
 from kerasemble.core.arrays import IntArray
 from kerasemble.core.codes import Code
-from kerasemble.core.errors import KerasembleError, said_while, warn
+from kerasemble.core.errors import said_while, warn
 from kerasemble.core.predictions import Predictions, PredictionsLike, as_predictions
 from kerasemble.core.row_weights import ClassWeight
 from kerasemble.evaluation.analysis import Staged
 from kerasemble.evaluation.candidates import BEST, Candidates
-from kerasemble.evaluation.choice import WORTH_IT, Taken
+from kerasemble.evaluation.choice import Taken
 from kerasemble.evaluation.crossfit import cross_fit
 from kerasemble.evaluation.decide import decide
 from kerasemble.evaluation.decision import Action, Caveat, Decision
@@ -31,6 +30,7 @@ from kerasemble.evaluation.folds import CV
 from kerasemble.evaluation.forward import forward_choice, forward_table
 from kerasemble.evaluation.metrics import MetricName, asked_for
 from kerasemble.evaluation.nested import Chosen, cross_fit_choice, take_on_all
+from kerasemble.evaluation.one_member import beside_one_member
 from kerasemble.evaluation.options import Options, options_of
 from kerasemble.evaluation.plan import Plan, Settings, plan_of
 from kerasemble.evaluation.report import Kind, Report, Score
@@ -178,7 +178,7 @@ def compared(
     asked = plan.prefer is not None
     table, options, nested = _scored(plan)
     taken = Taken(plan.prefer) if plan.prefer is not None else take_on_all(table, candidates)
-    table, of_one = _beside_one_member(plan, table, candidates.recipes[taken.position])
+    table, of_one = beside_one_member(plan, table, candidates.recipes[taken.position])
     if of_one is not None and nested is not None:
         nested = nested.over(table)
     recipe = with_stages(candidates.recipes[taken.position], settings.stages)
@@ -240,35 +240,6 @@ def _scored(plan: Plan) -> tuple[Table, Options, Chosen | None]:
     options = options_of(plan.rows, folds)
     table = cross_fitted(plan.rows, candidates, folds, options)
     return table, options, None if plan.prefer is not None else cross_fit_choice(table, candidates, folds, options)
-
-
-def _beside_one_member(plan: Plan, table: Table, recipe: Combiner) -> tuple[Table, str | None]:
-    """Return the table with what the same combiner makes of the best member alone, where that is a better baseline.
-
-    Stacking mends a member in more ways than a temperature does, and that is none of what combining brings.
-
-    Returns:
-        The table, in which it is the best recalibrated member, and the name of the member; None where it is no better.
-    """
-    rows, seen, fair = table.rows, table.rows.predictions, table.recalibrated
-    inner = recipe.combiner if isinstance(recipe, Select) else recipe
-    chosen = next(each for each, one in zip(table.combined, plan.candidates.recipes, strict=True) if one is recipe)
-    if fair is None or chosen.kind != "combiner" or inner.given(seen.members) is not None or plan.forward:
-        return table, None
-    alone = Select(inner, max_members=1)
-    # Of labels a Bayesian vote of one member says all that they tell.
-    if alone in plan.candidates.recipes or len(seen.members) == 1 or seen.labels_only:
-        return table, None
-    try:
-        answers = tuple(cross_fit(alone, seen, rows.labels, division, rows.weights) for division in plan.folds)
-    except KerasembleError:
-        return table, None  # its options are of all members
-    entry = Scored(f"{label(inner)} of the best member alone", "baseline", answers)
-    others = (fair, table.best_member)
-    if rows.mean(entry.losses(rows)) > min(rows.mean(each.losses(rows)) for each in others) - WORTH_IT:
-        return table, None
-    name = alone.fit(seen, rows.names, sample_weight=rows.weights).members[0]
-    return table._replace(combined=[*table.combined, entry], recalibrated=entry), name
 
 
 def _as_decided(score: Score, decision: Decision) -> Score:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from kerasemble.core.errors import KerasembleError
 from kerasemble.members.backend import import_keras, reason
-from kerasemble.members.unrandom import built, is_keras
+from kerasemble.members.unrandom import Built, built, is_keras
 
 # Keras layers that pass their input on unless they are in training. `RandomCrop` is none: it crops at inference too.
 _REGULARISER = re.compile(r"(Spatial|Alpha|Gaussian)?Dropout(\dD)?|GaussianNoise")
@@ -41,8 +41,10 @@ def copy_of(layer: Any, owner: str) -> Any:  # noqa: ANN401 - a Keras layer or m
         unsafe = list(_lambdas(config))
         if not unsafe:
             make = functools.partial(import_keras().saving.deserialize_keras_object, _as_at_inference(config))
-            copy = built(make).model if is_keras(layer) else make()
+            copy, left = built(make) if is_keras(layer) else Built(make(), [])
             _load_states(copy, [state for _, state in _states(layer)])
+            if left:
+                _refuse_unset(copy, left)
             return copy
     except Exception as error:  # a custom class's own code may raise anything
         msg = f"Member '{owner}' cannot be copied, and so not be saved: {reason(error)}"
@@ -52,6 +54,18 @@ def copy_of(layer: Any, owner: str) -> Any:  # noqa: ANN401 - a Keras layer or m
         "a Keras layer or operation in its place, or a function with @keras.saving.register_keras_serializable()."
     )
     raise KerasembleError(msg)
+
+
+def _refuse_unset(model: Any, paths: Sequence[str]) -> None:  # noqa: ANN401 - a Keras layer
+    """Refuse a copy with a weight that is still NaN, as it is none of what the layer saves.
+
+    Raises:
+        ValueError: the message names the weights.
+    """
+    unset = [each.path for each in model.variables if each.path in paths and np.isnan(np.array(each)).all()]
+    if unset:
+        msg = f"these weights are none of what the layers save: {', '.join(unset)}"
+        raise ValueError(msg)
 
 
 def freeze(model: Any) -> None:  # noqa: ANN401 - a Keras layer

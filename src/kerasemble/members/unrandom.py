@@ -48,7 +48,9 @@ def built(make: Callable[[], Model]) -> Built:
 
 def is_keras(layer: Any) -> bool:  # noqa: ANN401 - a Keras layer
     """Say whether a layer and all within it are of Keras's own classes."""
-    return all(type(each).__module__.partition(".")[0] == "keras" for each in layer._flatten_layers())  # noqa: SLF001 - `layers` does not go into layers that are no models
+    # `layers` does not go into layers that are no models.
+    every = layer._flatten_layers()  # noqa: SLF001 - as above
+    return all(type(each).__module__.partition(".")[0] == "keras" for each in every)
 
 
 class _Scope:
